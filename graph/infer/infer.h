@@ -1,0 +1,103 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+
+// Type, shape and value inference: gives every value of a graph a dtype, a shape (symbolic where
+// sizes are), and its contents where those are known.
+namespace ferry {
+
+// Runs one node on host tensors: how the graph folds constants without knowing a kernel. Inputs are
+// in the node's order, undefined Tensors where absent. Returns nullopt when the node cannot be run
+// that way (no kernel, control flow, random numbers); throws Error for bad data.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+  virtual std::optional<std::vector<Tensor>> evaluate(const Node& node,
+                                                      std::span<const Tensor> inputs) = 0;
+};
+
+// What a rule sees of the node that it infers, and where it puts the result.
+class InferContext {
+ public:
+  InferContext(const Graph& graph, const Node& node, std::vector<Value>& outputs)
+      : graph_(graph), node_(node), outputs_(outputs) {}
+
+  const Node& node() const { return node_; }
+  const Attributes& attributes() const { return node_.attributes; }
+  int input_count() const { return static_cast<int>(node_.inputs.size()); }
+  int output_count() const { return static_cast<int>(node_.outputs.size()); }
+
+  bool has_input(int i) const;
+  bool has_output(int i) const;
+  // Facts of input i, which must be present.
+  const Value& input(int i) const;
+  DType dtype(int i) const { return input(i).type.dtype; }
+  const std::optional<Dims>& shape(int i) const { return input(i).type.shape; }
+  // The rank, or -1 while not known.
+  int rank(int i) const { return shape(i) ? static_cast<int>(shape(i)->size()) : -1; }
+  // The constant of input i, or nullptr.
+  const Tensor* constant(int i) const;
+  // The elements of integer input i as sizes (numbers when it is constant); nullopt while unknown.
+  std::optional<Dims> contents(int i) const;
+  // The same when all are numbers.
+  std::optional<std::vector<int64_t>> constant_ints(int i) const;
+
+  void set_output(int i, DType dtype, std::optional<Dims> shape);
+  void set_output_type(int i, Type type);
+  // Contents of a small integer output (at most kMaxContents elements are kept).
+  void set_contents(int i, Dims contents);
+
+  // Throws Error invalid_model with this sentence; the caller adds node and op.
+  [[noreturn]] void fail(std::string message) const;
+
+  static constexpr size_t kMaxContents = 1024;
+
+ private:
+  const Graph& graph_;
+  const Node& node_;
+  std::vector<Value>& outputs_;
+};
+
+// One operator's rule. It checks arity, dtypes, ranks, attributes and every constraint of the
+// operator that types and shapes can show, and sets every present output. Facts that are not known
+// yet (dtype undefined, no shape, unknown dims) are never an error.
+struct InferRule {
+  std::string_view op;
+  void (*infer)(InferContext& context);
+};
+
+// Multidirectional broadcasting (ONNX Broadcasting.md). Two different numbers, neither 1, make
+// `context` fail; symbols that differ give an unknown size.
+Dims broadcast(const InferContext& context, const Dims& a, const Dims& b);
+
+// An axis attribute or input: -rank..rank-1 to 0..rank-1, or context.fail.
+int64_t normalize_axis(const InferContext& context, int64_t axis, int64_t rank);
+
+// All rules, one span per family file.
+std::span<const std::span<const InferRule>> infer_rules();
+const InferRule* find_infer_rule(std::string_view op);
+
+struct InferOptions {
+  // Sizes for symbols and graph inputs; a named input gets exactly this shape.
+  std::map<std::string, std::vector<int64_t>> input_shapes;
+  std::map<std::string, int64_t> symbols;
+  Evaluator* evaluator = nullptr;      // folds nodes whose inputs are all constants
+  int64_t max_folded_bytes = 1 << 26;  // a larger result is left to the run
+};
+
+// Infers the whole graph, bodies included, in place. Declared types of the model are kept where
+// nothing better is known; a contradiction is an Error invalid_model that names the value. Throws
+// Error with the node's name and operator.
+void infer(Graph& graph, const InferOptions& options = {});
+
+// Infers one node whose input facts are in `graph`, for values whose shapes only a run knows.
+std::vector<Type> infer_node(const Graph& graph, NodeId node);
+
+}  // namespace ferry

@@ -1,0 +1,229 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/function_ref.h"
+#include "core/thread_pool.h"
+#include "devices/device.h"
+#include "ferry/tensor.h"
+#include "graph/attributes.h"
+
+// The contract between the executor and what runs on a device.
+//
+// A kernel is one row of a constexpr table: which operator and device it is for, what it can do, how
+// it is prepared once for given shapes, and how it runs. Kernels never print, never know a node's
+// name, keep no global state, and allocate only in prepare() and through RunContext. They throw
+// ferry::Error without a place; the executor adds it. Nothing here may trust data: an index or size
+// that comes from a tensor is checked at run time.
+namespace ferry {
+
+// What is known of one input or output of a node.
+struct TensorFacts {
+  bool present = false;
+  DType dtype = DType::undefined;
+  bool has_shape = false;          // false: not even the rank is known
+  Shape shape;                     // -1 where a size is not known
+  const Tensor* constant = nullptr;  // host tensor, where the contents are known before the run
+
+  int64_t rank() const { return static_cast<int64_t>(shape.size()); }
+  bool concrete() const;           // has_shape, and no -1
+};
+
+// One node as kernels see it. In supports(), sizes may be missing; in prepare(), every present input
+// is concrete, and so is every output unless its shape depends on data.
+struct NodeFacts {
+  std::string_view op;
+  const Attributes* attributes = nullptr;
+  std::vector<TensorFacts> inputs;
+  std::vector<TensorFacts> outputs;
+
+  const TensorFacts& input(int i) const { return inputs[i]; }
+  const TensorFacts& output(int i) const { return outputs[i]; }
+  bool has_input(int i) const {
+    return i < static_cast<int>(inputs.size()) && inputs[i].present;
+  }
+  bool has_output(int i) const {
+    return i < static_cast<int>(outputs.size()) && outputs[i].present;
+  }
+};
+
+// Why a node is where it is, or cannot be there. The closed list of docs/placement.md.
+enum class ReasonCode : uint8_t {
+  requested,
+  pinned,
+  cheaper_here,
+  no_kernel,
+  opset,
+  dtype,
+  attribute,
+  rank_or_layout,
+  size_limit,
+  host_value,
+  host_port,
+  control_flow,
+  string_type,
+  memory_limit,
+  library_missing,
+  device_missing,
+};
+std::string_view to_string(ReasonCode code);
+
+// A kernel's answer: yes, or no with a reason and the fact behind it ("input 0 is complex64").
+struct Support {
+  bool ok = true;
+  ReasonCode reason = ReasonCode::requested;
+  std::string detail;
+
+  static Support yes() { return {}; }
+  static Support no(ReasonCode reason, std::string detail) {
+    return {false, reason, std::move(detail)};
+  }
+};
+
+// A set of element types: bit i stands for DType(i).
+struct TypeSet {
+  uint32_t bits = 0;
+
+  constexpr TypeSet() = default;
+  constexpr TypeSet(std::initializer_list<DType> types) {
+    for (DType type : types) bits |= 1u << static_cast<int>(type);
+  }
+  constexpr bool contains(DType type) const { return bits >> static_cast<int>(type) & 1; }
+  friend constexpr TypeSet operator|(TypeSet a, TypeSet b) {
+    a.bits |= b.bits;
+    return a;
+  }
+};
+inline constexpr TypeSet kFloatTypes{float16, bfloat16, float32, float64};
+inline constexpr TypeSet kSignedTypes{int8, int16, int32, int64};
+inline constexpr TypeSet kUnsignedTypes{uint8, uint16, uint32, uint64};
+inline constexpr TypeSet kIntTypes = kSignedTypes | kUnsignedTypes;
+inline constexpr TypeSet kNumericTypes = kFloatTypes | kIntTypes;
+inline constexpr TypeSet kBool{boolean};
+// Every type whose elements are whole bytes that may be moved as bits.
+inline constexpr TypeSet kByteTypes =
+    kNumericTypes | kBool |
+    TypeSet{complex64, complex128, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz,
+            float8_e8m0};
+inline constexpr TypeSet kString{string};
+inline constexpr TypeSet kAnyType{};  // empty: not checked by type
+
+// Positions among a node's inputs or outputs: bit i stands for position i, bit 31 for every
+// position from 31 on.
+struct Ports {
+  uint32_t bits = 0;
+
+  constexpr Ports() = default;
+  constexpr Ports(std::initializer_list<int> positions) {
+    for (int i : positions) bits |= 1u << (i < 31 ? i : 31);
+  }
+  static constexpr Ports all() {
+    Ports ports;
+    ports.bits = ~0u;
+    return ports;
+  }
+  constexpr bool contains(int i) const { return bits >> (i < 31 ? i : 31) & 1; }
+};
+
+// What prepare() made of one node: checked sizes, chosen algorithm, packed weights. Immutable while
+// it runs; run() may be called from several threads at once, each with its own RunContext.
+class KernelState {
+ public:
+  virtual ~KernelState() = default;
+};
+
+// What prepare() may ask of the executor.
+class Prepare {
+ public:
+  virtual ~Prepare() = default;
+  // Bytes of scratch memory on the kernel's device that run() gets as RunContext::workspace.
+  virtual void set_workspace(size_t bytes) = 0;
+  virtual int threads() const = 0;             // of the CPU pool
+  virtual DeviceBackend* backend() const = 0;  // nullptr on the CPU
+  // What `make` returned the first time for this node's constant input and `layout`; later plans of
+  // the same model share it. For packed weights.
+  virtual std::shared_ptr<const void> cached(
+      int input, std::string_view layout,
+      FunctionRef<std::shared_ptr<const void>()> make) = 0;
+};
+
+// Runs the bodies of If, Loop and Scan. Tensors live where the body's placement has its inputs and
+// outputs; captured values are passed by the executor.
+class BodyRunner {
+ public:
+  virtual ~BodyRunner() = default;
+  virtual std::vector<Tensor> run(int body, std::span<const Tensor> inputs) = 0;
+};
+
+// Gives memory to outputs whose shape is known only now.
+class OutputAllocator {
+ public:
+  virtual ~OutputAllocator() = default;
+  // Memory for output i on the kernel's device (host for a host output); sets its shape.
+  virtual void* allocate(int output, std::span<const int64_t> shape) = 0;
+  // Makes `tensor` the value of output i. It must have the output's dtype and be on its device.
+  virtual void set(int output, Tensor tensor) = 0;
+  // Input i as a Tensor handle, for control flow.
+  virtual Tensor input(int input) = 0;
+};
+
+// One call of a kernel. Pointers are device addresses, except for host ports. A tensor without
+// elements may come as nullptr; so does an absent input or output.
+struct RunContext {
+  const void* const* inputs = nullptr;
+  void* const* outputs = nullptr;
+  void* workspace = nullptr;
+  ThreadPool* threads = nullptr;       // CPU kernels, and host work
+  Stream* stream = nullptr;            // CUDA kernels queue their work here and return
+  OutputAllocator* allocator = nullptr;  // for outputs without a concrete shape in prepare()
+  BodyRunner* bodies = nullptr;        // If, Loop, Scan
+
+  template <typename T>
+  const T* input(int i) const {
+    return static_cast<const T*>(inputs[i]);
+  }
+  template <typename T>
+  T* output(int i) const {
+    return static_cast<T*>(outputs[i]);
+  }
+};
+
+// How output 0 may relate to input 0's memory.
+enum class Aliasing : uint8_t {
+  none,      // distinct memory
+  in_place,  // output 0 may be the memory of any input of the same byte size (elementwise)
+  view,      // output 0 is the bytes of input 0 under another shape; run() is never called
+};
+
+struct Kernel {
+  std::string_view op;
+  // The dtypes that input 0 may have (output 0 for operators without inputs); kAnyType: supports()
+  // decides.
+  TypeSet types;
+  std::unique_ptr<KernelState> (*prepare)(const NodeFacts& node, Prepare& prepare) = nullptr;
+  void (*run)(const KernelState* state, const RunContext& context) = nullptr;
+  Support (*supports)(const NodeFacts& node) = nullptr;  // nullptr: types alone decide
+  Ports host_inputs;      // read by the host: their pointers are host addresses
+  Ports metadata_inputs;  // only dtype and shape are read: pointers may be anything
+  Ports host_outputs;     // written by the host
+  Aliasing aliasing = Aliasing::none;
+};
+
+// Rows of one family on one device, in order of preference for the same operator: the first row that
+// supports a node runs it.
+using KernelFamily = std::span<const Kernel>;
+
+// The CPU's families (kernels/cpu/table.cc). A device's families: DeviceBackend::kernels().
+std::span<const KernelFamily> cpu_kernels();
+
+// The first row for `node` in `families`; nullptr when there is none, and then `why` says why the
+// nearest row refused.
+const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFacts& node,
+                          Support* why = nullptr);
+
+}  // namespace ferry
