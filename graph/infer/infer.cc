@@ -1,0 +1,367 @@
+#include "graph/infer/infer.h"
+
+#include <unordered_map>
+#include <utility>
+
+#include "ferry/error.h"
+#include "graph/infer/bodies.h"
+#include "graph/infer/rules.h"
+
+namespace ferry {
+namespace {
+
+using Symbols = std::map<std::string, int64_t>;
+
+Dims evaluate(const Dims& dims, const Symbols& symbols) {
+  Dims result = dims;
+  for (Dim& dim : result) {
+    if (!dim.is_symbolic()) continue;
+    if (const auto number = dim.evaluate(symbols)) dim = *number;
+  }
+  return result;
+}
+
+[[noreturn]] void contradiction(const std::string& value, const Type& inferred,
+                                const Type& declared) {
+  throw Error(ErrorCode::invalid_model, "the value '" + value + "' is declared as " +
+                                            declared.str() + ", but its operator makes it " +
+                                            inferred.str());
+}
+
+// The better known of both, axis by axis. Numbers must agree; where only names differ, the inferred
+// one holds, since it is what the graph computes.
+Type merge(const Type& inferred, const Type& declared, const std::string& value) {
+  const bool has_dtype = inferred.dtype != DType::undefined;
+  const bool declares_dtype = declared.dtype != DType::undefined;
+  const bool declares_element = declared.element != nullptr;
+  if (!declares_dtype && !declares_element && !declared.shape) return inferred;
+  if (inferred.kind != declared.kind) {
+    if (!has_dtype && inferred.element == nullptr && !inferred.shape) return declared;
+    contradiction(value, inferred, declared);
+  }
+  Type result = inferred;
+  if (has_dtype && declares_dtype && inferred.dtype != declared.dtype) {
+    contradiction(value, inferred, declared);
+  }
+  if (!has_dtype) result.dtype = declared.dtype;
+  if (declares_element) {
+    result.element =
+        inferred.element
+            ? std::make_shared<const Type>(merge(*inferred.element, *declared.element, value))
+            : declared.element;
+  }
+  if (!declared.shape) return result;
+  if (!inferred.shape) {
+    result.shape = declared.shape;
+    return result;
+  }
+  if (inferred.shape->size() != declared.shape->size()) contradiction(value, inferred, declared);
+  for (size_t i = 0; i < result.shape->size(); ++i) {
+    Dim& dim = (*result.shape)[i];
+    const Dim& other = (*declared.shape)[i];
+    if (dim.is_known() && other.is_known() && dim.value() != other.value()) {
+      contradiction(value, inferred, declared);
+    }
+    if (dim.is_unknown() || (other.is_known() && !dim.is_known())) dim = other;
+  }
+  return result;
+}
+
+Type constant_type(const Tensor& constant) {
+  Type type;
+  type.dtype = constant.dtype();
+  type.shape = Dims(constant.shape().begin(), constant.shape().end());
+  return type;
+}
+
+// An integer or bool tensor of these elements.
+Tensor tensor_of(const Dims& contents, Shape shape, DType dtype) {
+  Tensor tensor = Tensor::empty(std::move(shape), dtype);
+  const auto fill = [&]<typename T>(T*) {
+    T* out = static_cast<T*>(tensor.mutable_data());
+    for (size_t i = 0; i < contents.size(); ++i) out[i] = static_cast<T>(contents[i].value());
+  };
+  switch (dtype) {
+    case int64:
+      fill(static_cast<int64_t*>(nullptr));
+      break;
+    case int32:
+      fill(static_cast<int32_t*>(nullptr));
+      break;
+    default:
+      fill(static_cast<bool*>(nullptr));
+      break;
+  }
+  return tensor;
+}
+
+class Driver {
+ public:
+  Driver(Graph& graph, const InferOptions& options, Symbols symbols)
+      : graph_(graph), options_(options), symbols_(std::move(symbols)) {}
+
+  void run_inputs();
+  void run_nodes();
+
+ private:
+  void run_node(NodeId id);
+  void accept(ValueId id, Value& inferred);
+  bool fold(const Node& node);
+  bool small_enough(const Node& node) const;
+
+  Graph& graph_;
+  const InferOptions& options_;
+  Symbols symbols_;
+  std::vector<Value> outputs_;     // scratch
+  std::vector<Tensor> constants_;  // scratch
+};
+
+void Driver::run_inputs() {
+  for (ValueId id : graph_.inputs()) {
+    Value& value = graph_.value(id);
+    const auto given = options_.input_shapes.find(value.name);
+    if (given == options_.input_shapes.end()) continue;
+    const Dims shape(given->second.begin(), given->second.end());
+    if (value.type.shape && value.type.shape->size() == shape.size()) {
+      for (size_t i = 0; i < shape.size(); ++i) {
+        const Dim& declared = (*value.type.shape)[i];
+        std::vector<std::string> names;
+        declared.collect_symbols(names);
+        if (names.size() == 1 && declared == Dim::symbol(names[0])) {
+          symbols_.emplace(names[0], shape[i].value());
+        }
+      }
+    }
+    Type type = value.type;
+    type.shape = shape;
+    value.type = merge(type, value.type, value.name);
+  }
+  for (ValueId id : graph_.inputs()) {
+    Value& value = graph_.value(id);
+    if (value.type.shape) value.type.shape = evaluate(*value.type.shape, symbols_);
+  }
+}
+
+void Driver::accept(ValueId id, Value& inferred) {
+  Value& value = graph_.value(id);
+  if (!symbols_.empty() && value.type.shape) {
+    value.type.shape = evaluate(*value.type.shape, symbols_);
+  }
+  value.type = merge(inferred.type, value.type, value.name);
+  value.contents = std::move(inferred.contents);
+  if (!value.contents || !value.device.is_cpu() || !value.type.shape) return;
+  const DType dtype = value.type.dtype;
+  if (dtype != int64 && dtype != int32 && dtype != boolean) return;
+  for (const Dim& dim : *value.contents) {
+    if (!dim.is_known()) return;
+  }
+  auto shape = known_shape(*value.type.shape);
+  if (!shape) return;
+  value.constant = tensor_of(*value.contents, std::move(*shape), dtype);
+}
+
+bool Driver::small_enough(const Node& node) const {
+  for (ValueId id : node.outputs) {
+    if (id == kNoValue) continue;
+    const Type& type = graph_.value(id).type;
+    if (type.kind != Type::Kind::tensor || !graph_.value(id).device.is_cpu()) return false;
+    if (!type.shape) continue;
+    Dim bytes = (dtype_bits(type.dtype) + 7) / 8;
+    for (const Dim& dim : *type.shape) bytes = bytes * dim;
+    if (bytes.is_unknown() || (bytes.is_known() && bytes.value() > options_.max_folded_bytes)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Gives the outputs their constants where every input is one. True when it did.
+bool Driver::fold(const Node& node) {
+  constants_.clear();
+  for (ValueId id : node.inputs) {
+    if (id == kNoValue) {
+      constants_.emplace_back();
+    } else if (graph_.value(id).is_constant()) {
+      constants_.push_back(graph_.value(id).constant);
+    } else {
+      return false;
+    }
+  }
+  if (!node.bodies.empty() || !small_enough(node)) return false;
+  auto results = options_.evaluator->evaluate(node, constants_);
+  if (!results) return false;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    Value& value = graph_.value(node.outputs[i]);
+    value.type = merge(constant_type((*results)[i]), value.type, value.name);
+    value.constant = (*results)[i];
+    value.contents.reset();
+  }
+  return true;
+}
+
+void Driver::run_node(NodeId id) {
+  Node& node = graph_.node(id);
+  const InferRule* rule = find_infer_rule(node.op);
+  if (rule == nullptr) return;
+  if (!node.bodies.empty()) {
+    infer_bodies(graph_, node, [&](Graph& body) {
+      Driver driver(body, options_, symbols_);
+      driver.run_nodes();
+    });
+  }
+  outputs_.resize(node.outputs.size());
+  for (Value& output : outputs_) {
+    output.type = Type();
+    output.contents.reset();
+    output.constant = Tensor();
+  }
+  InferContext context(graph_, node, outputs_);
+  rule->infer(context);
+  bool folded = true;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    accept(node.outputs[i], outputs_[i]);
+    folded = folded && graph_.value(node.outputs[i]).is_constant();
+  }
+  if (!folded && options_.evaluator != nullptr) fold(node);
+}
+
+void Driver::run_nodes() {
+  for (NodeId id : graph_.order()) {
+    try {
+      run_node(id);
+    } catch (const Error& error) {
+      const Node& node = graph_.node(id);
+      throw error.with_node(node.name, node.op);
+    }
+  }
+}
+
+}  // namespace
+
+// ---- InferContext ------------------------------------------------------------------------------
+
+bool InferContext::has_input(int i) const {
+  return i < input_count() && node_.inputs[i] != kNoValue;
+}
+
+bool InferContext::has_output(int i) const {
+  return i < output_count() && node_.outputs[i] != kNoValue;
+}
+
+const Value& InferContext::input(int i) const { return graph_.value(node_.inputs[i]); }
+
+const Tensor* InferContext::constant(int i) const {
+  const Value& value = input(i);
+  return value.is_constant() ? &value.constant : nullptr;
+}
+
+std::optional<Dims> InferContext::contents(int i) const {
+  const Value& value = input(i);
+  if (value.contents) return value.contents;
+  if (!value.is_constant()) return std::nullopt;
+  const Tensor& tensor = value.constant;
+  const size_t count = static_cast<size_t>(tensor.numel());
+  if (count > kMaxContents) return std::nullopt;
+  Dims result(count);
+  switch (tensor.dtype()) {
+    case int64: {
+      const auto* data = static_cast<const int64_t*>(tensor.data());
+      for (size_t k = 0; k < count; ++k) result[k] = data[k];
+      return result;
+    }
+    case int32: {
+      const auto* data = static_cast<const int32_t*>(tensor.data());
+      for (size_t k = 0; k < count; ++k) result[k] = int64_t{data[k]};
+      return result;
+    }
+    case boolean: {
+      const auto* data = static_cast<const uint8_t*>(tensor.data());
+      for (size_t k = 0; k < count; ++k) result[k] = int64_t{data[k] != 0};
+      return result;
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<std::vector<int64_t>> InferContext::constant_ints(int i) const {
+  const auto dims = contents(i);
+  if (!dims) return std::nullopt;
+  return known_shape(*dims);
+}
+
+void InferContext::set_output(int i, DType dtype, std::optional<Dims> shape) {
+  Type type;
+  type.dtype = dtype;
+  type.shape = std::move(shape);
+  set_output_type(i, std::move(type));
+}
+
+void InferContext::set_output_type(int i, Type type) {
+  if (has_output(i)) outputs_[i].type = std::move(type);
+}
+
+void InferContext::set_contents(int i, Dims contents) {
+  if (has_output(i) && contents.size() <= kMaxContents) outputs_[i].contents = std::move(contents);
+}
+
+void InferContext::fail(std::string message) const {
+  throw Error(ErrorCode::invalid_model, std::move(message));
+}
+
+// ---- rules
+// ---------------------------------------------------------------------------------------
+
+std::span<const std::span<const InferRule>> infer_rules() {
+  static const std::span<const InferRule> families[] = {
+      controlflow_rules(), generator_rules(), logical_rules(),      math_rules(),
+      math_matrix_rules(), nn_rules(),        nn_conv_rules(),      reduction_rules(),
+      rnn_rules(),         tensor_rules(),    tensor_index_rules(), tensor_layout_rules(),
+  };
+  return families;
+}
+
+const InferRule* find_infer_rule(std::string_view op) {
+  static const auto* const by_name = [] {
+    auto* map = new std::unordered_map<std::string_view, const InferRule*>;
+    for (std::span<const InferRule> family : infer_rules()) {
+      for (const InferRule& rule : family) map->emplace(rule.op, &rule);
+    }
+    return map;
+  }();
+  const auto found = by_name->find(op);
+  return found == by_name->end() ? nullptr : found->second;
+}
+
+// ---- the graph
+// -----------------------------------------------------------------------------------
+
+void infer(Graph& graph, const InferOptions& options) {
+  Driver driver(graph, options, options.symbols);
+  driver.run_inputs();
+  driver.run_nodes();
+}
+
+std::vector<Type> infer_node(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  std::vector<Value> outputs(node.outputs.size());
+  const InferRule* rule = find_infer_rule(node.op);
+  if (rule == nullptr) {
+    throw Error(ErrorCode::unsupported, "there is no inference rule for the operator " + node.op)
+        .with_node(node.name, node.op);
+  }
+  try {
+    InferContext context(graph, node, outputs);
+    rule->infer(context);
+  } catch (const Error& error) {
+    throw error.with_node(node.name, node.op);
+  }
+  std::vector<Type> types;
+  types.reserve(outputs.size());
+  for (Value& output : outputs) types.push_back(std::move(output.type));
+  return types;
+}
+
+}  // namespace ferry

@@ -1,0 +1,80 @@
+// Matrix products.
+#include <algorithm>
+
+#include "graph/infer/rules.h"
+
+namespace ferry {
+namespace {
+
+inline constexpr TypeSet kMatrixTypes = kFloatTypes | TypeSet{int32, int64, uint32, uint64};
+
+// MatMul (opset 13): A, B -> Y, as numpy.matmul.
+void infer_matmul(InferContext& context) {
+  expect_arity(context, 2, 2);
+  const DType dtype = expect_one_dtype(context, kMatrixTypes);
+  expect_min_rank(context, 0, 1);
+  expect_min_rank(context, 1, 1);
+  if (!context.shape(0) || !context.shape(1)) return context.set_output(0, dtype, std::nullopt);
+  Dims a = *context.shape(0);
+  Dims b = *context.shape(1);
+  const bool vector_a = a.size() == 1;
+  const bool vector_b = b.size() == 1;
+  if (vector_a) a.insert(a.begin(), Dim(1));
+  if (vector_b) b.push_back(Dim(1));
+  expect_equal(context, a.back(), b[b.size() - 2], "the inner sizes of the product");
+  const Dim rows = a[a.size() - 2];
+  const Dim columns = b.back();
+  a.resize(a.size() - 2);
+  b.resize(b.size() - 2);
+  Dims result = broadcast(context, a, b);
+  if (!vector_a) result.push_back(rows);
+  if (!vector_b) result.push_back(columns);
+  context.set_output(0, dtype, std::move(result));
+}
+
+// Gemm (opset 13): A, B, C? -> Y; alpha, beta, transA, transB. C broadcasts to [M, N].
+void infer_gemm(InferContext& context) {
+  expect_arity(context, 2, 3);
+  const DType dtype = expect_one_dtype(context, kMatrixTypes);
+  expect_rank(context, 0, 2);
+  expect_rank(context, 1, 2);
+  const int64_t trans_a = context.attributes().get_int("transA") != 0;
+  const int64_t trans_b = context.attributes().get_int("transB") != 0;
+  Dims result(2);
+  Dim inner_a, inner_b;
+  if (context.shape(0)) {
+    result[0] = (*context.shape(0))[trans_a];
+    inner_a = (*context.shape(0))[1 - trans_a];
+  }
+  if (context.shape(1)) {
+    result[1] = (*context.shape(1))[1 - trans_b];
+    inner_b = (*context.shape(1))[trans_b];
+  }
+  expect_equal(context, inner_a, inner_b, "the inner sizes of the product");
+  if (context.has_input(2) && context.shape(2)) {
+    const Dims& c = *context.shape(2);
+    if (c.size() > 2) {
+      context.fail("input 2 has the shape " + to_string(c) + ", expected at most 2 axes");
+    }
+    for (size_t i = 0; i < c.size(); ++i) {
+      const Dim& from = c[c.size() - 1 - i];
+      const Dim& to = result[1 - i];
+      if (from.is_known() && to.is_known() && from.value() != 1 && from.value() != to.value()) {
+        context.fail("input 2 has the shape " + to_string(c) + ", which does not broadcast to " +
+                     to_string(result));
+      }
+    }
+  }
+  context.set_output(0, dtype, std::move(result));
+}
+
+constexpr InferRule kRules[] = {
+    {"Gemm", infer_gemm},
+    {"MatMul", infer_matmul},
+};
+
+}  // namespace
+
+std::span<const InferRule> math_matrix_rules() { return kRules; }
+
+}  // namespace ferry

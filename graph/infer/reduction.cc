@@ -1,0 +1,97 @@
+// Reductions: data, axes? -> reduced; keepdims, noop_with_empty_axes (opset 18 and later).
+#include <algorithm>
+
+#include "graph/infer/rules.h"
+
+namespace ferry {
+namespace {
+
+inline constexpr TypeSet kWideTypes = kFloatTypes | TypeSet{int32, int64, uint32, uint64};
+
+// The shape left by reducing `axes`; every axis where there are none.
+Dims reduced_shape(const InferContext& context, const Dims& shape, std::vector<int64_t> axes,
+                   bool keepdims) {
+  const int64_t rank = static_cast<int64_t>(shape.size());
+  if (axes.empty()) {
+    for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
+  } else {
+    axes = normalize_axes(context, axes, rank);
+  }
+  Dims result;
+  for (int64_t i = 0; i < rank; ++i) {
+    const bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    if (!reduced) {
+      result.push_back(shape[i]);
+    } else if (keepdims) {
+      result.push_back(1);
+    }
+  }
+  return result;
+}
+
+// ReduceSum (opset 13), ReduceMean and its kin (18), ReduceMax, ReduceMin (20).
+template <TypeSet kTypes>
+void infer_reduce(InferContext& context) {
+  expect_arity(context, 1, 2);
+  expect_dtype(context, 0, kTypes);
+  const DType dtype = context.dtype(0);
+  const bool keepdims = context.attributes().get_int("keepdims") != 0;
+  if (context.has_input(1)) {
+    expect_dtype(context, 1, TypeSet{int64});
+    expect_rank(context, 1, 1);
+  }
+  if (!context.shape(0)) return context.set_output(0, dtype, std::nullopt);
+  const Dims& shape = *context.shape(0);
+  std::vector<int64_t> axes;
+  if (context.has_input(1)) {
+    const auto given = context.constant_ints(1);
+    if (!given) {
+      if (keepdims) return context.set_output(0, dtype, unknown_dims(context.rank(0)));
+      return context.set_output(0, dtype, std::nullopt);
+    }
+    axes = *given;
+  }
+  if (axes.empty() && context.attributes().get_int("noop_with_empty_axes") != 0) {
+    return context.set_output(0, dtype, shape);
+  }
+  context.set_output(0, dtype, reduced_shape(context, shape, std::move(axes), keepdims));
+}
+
+// ReduceProd of one axis of sizes: how exporters count elements.
+void infer_reduce_prod(InferContext& context) {
+  infer_reduce<kWideTypes>(context);
+  const auto contents = context.contents(0);
+  if (contents && context.rank(0) == 1) context.set_contents(0, {product(*contents)});
+}
+
+// ArgMax, ArgMin (opset 13): data -> reduced of type int64; axis, keepdims, select_last_index.
+void infer_arg(InferContext& context) {
+  expect_arity(context, 1, 1);
+  expect_dtype(context, 0, kNumericTypes);
+  if (!context.shape(0)) return context.set_output(0, int64, std::nullopt);
+  const int64_t axis = context.attributes().get_int("axis");
+  context.set_output(0, int64,
+                     reduced_shape(context, *context.shape(0), {axis},
+                                   context.attributes().get_int("keepdims") != 0));
+}
+
+constexpr InferRule kRules[] = {
+    {"ArgMax", infer_arg},
+    {"ArgMin", infer_arg},
+    {"ReduceL1", infer_reduce<kWideTypes>},
+    {"ReduceL2", infer_reduce<kWideTypes>},
+    {"ReduceLogSum", infer_reduce<kWideTypes>},
+    {"ReduceLogSumExp", infer_reduce<kWideTypes>},
+    {"ReduceMax", infer_reduce<kWideTypes | TypeSet{int8, uint8, boolean}>},
+    {"ReduceMean", infer_reduce<kWideTypes>},
+    {"ReduceMin", infer_reduce<kWideTypes | TypeSet{int8, uint8, boolean}>},
+    {"ReduceProd", infer_reduce_prod},
+    {"ReduceSum", infer_reduce<kWideTypes>},
+    {"ReduceSumSquare", infer_reduce<kWideTypes>},
+};
+
+}  // namespace
+
+std::span<const InferRule> reduction_rules() { return kRules; }
+
+}  // namespace ferry

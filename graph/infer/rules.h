@@ -1,0 +1,74 @@
+#pragma once
+
+#include <initializer_list>
+#include <limits>
+#include <span>
+#include <string>
+
+#include "core/type_set.h"
+#include "graph/infer/infer.h"
+
+// What the rule files of graph/infer share: the families and the checks that most rules begin with.
+// Every check lets facts pass that are not known yet, and fails with a sentence otherwise.
+namespace ferry {
+
+std::span<const InferRule> controlflow_rules();
+std::span<const InferRule> generator_rules();
+std::span<const InferRule> logical_rules();
+std::span<const InferRule> math_rules();
+std::span<const InferRule> math_matrix_rules();
+std::span<const InferRule> nn_rules();
+std::span<const InferRule> nn_conv_rules();
+std::span<const InferRule> reduction_rules();
+std::span<const InferRule> rnn_rules();
+std::span<const InferRule> tensor_rules();
+std::span<const InferRule> tensor_index_rules();
+std::span<const InferRule> tensor_layout_rules();
+
+inline constexpr TypeSet kFloat8Types{float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz};
+// Every element type there is.
+inline constexpr TypeSet kEveryType =
+    kByteTypes | kString | TypeSet{uint4, int4, float4_e2m1, uint2, int2};
+
+inline constexpr int kAnyCount = std::numeric_limits<int>::max();
+
+// Fails unless the node has min_inputs..max_inputs inputs, the first min_inputs of them present,
+// and 1..max_outputs outputs.
+void expect_arity(const InferContext& context, int min_inputs, int max_inputs, int max_outputs = 1);
+// Fails unless input i is a tensor with one of `types`.
+void expect_dtype(const InferContext& context, int i, TypeSet types);
+// Fails unless the inputs that are present have one dtype, one of `types`. Returns it, or undefined
+// while none is known.
+DType expect_same_dtype(const InferContext& context, std::initializer_list<int> inputs,
+                        TypeSet types);
+// The same for every input.
+DType expect_one_dtype(const InferContext& context, TypeSet types);
+void expect_rank(const InferContext& context, int i, int64_t rank);
+// Fails when input i is known to have fewer axes.
+void expect_min_rank(const InferContext& context, int i, int64_t rank);
+// Fails when both sizes are numbers and differ; `what` names what they are sizes of. Returns the
+// one that is better known.
+Dim expect_equal(const InferContext& context, const Dim& a, const Dim& b, std::string_view what);
+
+// "input 1"
+std::string input_name(int i);
+
+// Output 0: `dtype` with the shape that all inputs broadcast to.
+void broadcast_output(InferContext& context, DType dtype);
+
+// Output 0's contents, elementwise from those of inputs 0 and 1: one has one element, or both have
+// the same shape.
+using DimFunction = Dim (*)(const Dim&, const Dim&);
+void combine_contents(InferContext& context, DimFunction function);
+
+Dim product(std::span<const Dim> dims);
+Dims unknown_dims(int64_t rank);
+
+// A scalar or 1-element integer input as a number; nullopt while not known.
+std::optional<int64_t> constant_int(const InferContext& context, int i);
+
+// One of at most `rank` distinct axes each, normalized; fails for a duplicate.
+std::vector<int64_t> normalize_axes(const InferContext& context, std::span<const int64_t> axes,
+                                    int64_t rank);
+
+}  // namespace ferry
