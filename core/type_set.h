@@ -29,9 +29,8 @@ inline constexpr TypeSet kNumericTypes = kFloatTypes | kIntTypes;
 inline constexpr TypeSet kBool{boolean};
 // Every type whose elements are whole bytes that may be moved as bits.
 inline constexpr TypeSet kByteTypes =
-    kNumericTypes | kBool |
-    TypeSet{complex64, complex128, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz,
-            float8_e8m0};
+    kNumericTypes | kBool | TypeSet{complex64,   complex128,      float8_e4m3fn, float8_e4m3fnuz,
+                                    float8_e5m2, float8_e5m2fnuz, float8_e8m0};
 inline constexpr TypeSet kString{string};
 inline constexpr TypeSet kAnyType{};  // empty: not checked by type
 

@@ -19,12 +19,12 @@ namespace ferry {
 struct Kernel;  // kernels/kernel.h
 
 struct DeviceProperties {
-  std::string name;            // "NVIDIA H100 80GB HBM3", "emulated sm_90"
+  std::string name;  // "NVIDIA H100 80GB HBM3", "emulated sm_90"
   bool simulated = false;
-  size_t memory_bytes = 0;     // all of it
-  int compute_major = 0;       // CUDA compute capability; 0 on the CPU
+  size_t memory_bytes = 0;  // all of it
+  int compute_major = 0;    // CUDA compute capability; 0 on the CPU
   int compute_minor = 0;
-  int multiprocessors = 0;     // cores on the CPU
+  int multiprocessors = 0;  // cores on the CPU
 };
 
 enum class CopyDirection : uint8_t { host_to_device, device_to_host, device_to_device, peer };
@@ -54,7 +54,8 @@ class Stream {
   virtual void synchronize() = 0;       // blocks the host until all work so far is done
   // Copies `bytes` in stream order. Host memory that is not pinned makes the call wait for the
   // copy. The two ranges must not overlap, and must stay valid until the copy is done.
-  virtual void copy(void* destination, const void* source, size_t bytes, CopyDirection direction) = 0;
+  virtual void copy(void* destination, const void* source, size_t bytes,
+                    CopyDirection direction) = 0;
   virtual void fill(void* destination, uint8_t byte, size_t bytes) = 0;
   // Between begin and end, work on this stream (and on streams that wait for it) is recorded, not
   // done; allocation and synchronisation are errors.

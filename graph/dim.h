@@ -17,8 +17,8 @@ namespace ferry {
 // Arithmetic that overflows 64 bits gives unknown.
 class Dim {
  public:
-  Dim() = default;              // unknown
-  Dim(int64_t value);           // NOLINT(google-explicit-constructor): a number is a size
+  Dim() = default;     // unknown
+  Dim(int64_t value);  // NOLINT(google-explicit-constructor): a number is a size
   static Dim symbol(std::string name);
 
   bool is_known() const { return kind_ == Kind::number; }

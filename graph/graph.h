@@ -17,8 +17,8 @@
 //
 // One form per operator: the importer settles versions, so a node's `op` is the ONNX name alone
 // ("Conv"; other domains carry theirs, "com.microsoft.FusedMatMul", "ai.onnx.ml.Scaler") and its
-// attributes and inputs are those of the newest version that Ferry knows. graph/infer/ documents the
-// form of each operator beside its rule.
+// attributes and inputs are those of the newest version that Ferry knows. graph/infer/ documents
+// the form of each operator beside its rule.
 namespace ferry {
 
 using ValueId = int32_t;
@@ -31,8 +31,8 @@ struct Type {
   enum class Kind : uint8_t { tensor, sequence, optional };
 
   Kind kind = Kind::tensor;
-  DType dtype = DType::undefined;     // of the elements; undefined while not known
-  std::optional<Dims> shape;          // nullopt while not even the rank is known
+  DType dtype = DType::undefined;       // of the elements; undefined while not known
+  std::optional<Dims> shape;            // nullopt while not even the rank is known
   std::shared_ptr<const Type> element;  // of sequence and optional
 
   std::string str() const;  // "float32[batch, 3]", "sequence(int64[?])"
@@ -42,7 +42,7 @@ struct Type {
 struct Value {
   std::string name;  // ONNX's; unique in its graph
   Type type;
-  Tensor constant;   // defined for weights and folded values; always on the CPU
+  Tensor constant;  // defined for weights and folded values; always on the CPU
   // For small integer tensors whose elements are known sizes though not constants, in row-major
   // order: the output of Shape, and what shape arithmetic makes of it.
   std::optional<Dims> contents;
@@ -117,10 +117,10 @@ class Graph {
 
   // ---- the model's own facts, on the outermost graph -------------------------------------------
   std::string name;
-  std::map<std::string, int64_t> opsets;            // domain -> version of the file
-  std::map<std::string, std::string> metadata;      // metadata_props
+  std::map<std::string, int64_t> opsets;        // domain -> version of the file
+  std::map<std::string, std::string> metadata;  // metadata_props
   int64_t ir_version = 0;
-  std::string producer;                             // "pytorch 2.13.0"
+  std::string producer;  // "pytorch 2.13.0"
 
  private:
   std::vector<Node> nodes_;

@@ -59,7 +59,7 @@ FERRY_API size_t dtype_bytes(DType dtype, int64_t count);
 
 FERRY_API bool is_floating(DType dtype);  // every float*, bfloat16 and float8/float4 type
 FERRY_API bool is_complex(DType dtype);
-FERRY_API bool is_integer(DType dtype);   // not bool
+FERRY_API bool is_integer(DType dtype);  // not bool
 FERRY_API bool is_signed(DType dtype);
 
 }  // namespace ferry

@@ -31,8 +31,10 @@ struct BFloat16 {
 };
 
 struct ToOptions {
-  bool non_blocking = false;  // return before a host<->device copy ends, where the host side is pinned
-  bool copy = false;          // a fresh tensor even when nothing changes
+  // A hint, as in PyTorch: a copy between pinned host memory and a device may still be under way on
+  // return. Whoever reads the elements through Ferry waits for it.
+  bool non_blocking = false;
+  bool copy = false;  // a fresh tensor even when nothing changes
   MemoryFormat memory_format = MemoryFormat::preserve;
 };
 
@@ -40,8 +42,7 @@ struct ToOptions {
 class NestedList {
  public:
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  NestedList(T value) : value_(static_cast<double>(value)) {}
+  requires std::is_arithmetic_v<T> NestedList(T value) : value_(static_cast<double>(value)) {}
   NestedList(std::initializer_list<NestedList> items) : items_(items), is_list_(true) {}
 
   bool is_list() const { return is_list_; }
@@ -73,12 +74,12 @@ class FERRY_API Tensor {
   // ---- makers -------------------------------------------------------------------------------
   // Uninitialised elements (string elements are empty). Throws invalid_argument for a negative or
   // overflowing shape, out_of_memory, device_missing.
-  static Tensor empty(Shape shape, DType dtype = float32, Device device = {});
-  static Tensor zeros(Shape shape, DType dtype = float32, Device device = {});
-  static Tensor full(Shape shape, double value, DType dtype = float32, Device device = {});
+  static Tensor empty(Shape shape, DType dtype = DType::float32, Device device = {});
+  static Tensor zeros(Shape shape, DType dtype = DType::float32, Device device = {});
+  static Tensor full(Shape shape, double value, DType dtype = DType::float32, Device device = {});
   // From nested braces, for example from({{1, 2, 3}, {4, 5, 6}}). Throws invalid_argument for
   // ragged lists.
-  static Tensor from(NestedList values, DType dtype = float32);
+  static Tensor from(NestedList values, DType dtype = DType::float32);
   // Copies `values`; shape {size} unless given. T decides the dtype.
   template <typename T>
   static Tensor from(const std::vector<T>& values, Shape shape) {
