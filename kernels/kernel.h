@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/function_ref.h"
+#include "core/support.h"
 #include "core/thread_pool.h"
 #include "core/type_set.h"
 #include "devices/device.h"
@@ -16,27 +17,27 @@
 
 // The contract between the executor and what runs on a device.
 //
-// A kernel is one row of a constexpr table: which operator and device it is for, what it can do, how
-// it is prepared once for given shapes, and how it runs. Kernels never print, never know a node's
-// name, keep no global state, and allocate only in prepare() and through RunContext. They throw
-// ferry::Error without a place; the executor adds it. Nothing here may trust data: an index or size
-// that comes from a tensor is checked at run time.
+// A kernel is one row of a constexpr table: which operator and device it is for, what it can do,
+// how it is prepared once for given shapes, and how it runs. Kernels never print, never know a
+// node's name, keep no global state, and allocate only in prepare() and through RunContext. They
+// throw ferry::Error without a place; the executor adds it. Nothing here may trust data: an index
+// or size that comes from a tensor is checked at run time.
 namespace ferry {
 
 // What is known of one input or output of a node.
 struct TensorFacts {
   bool present = false;
   DType dtype = DType::undefined;
-  bool has_shape = false;          // false: not even the rank is known
-  Shape shape;                     // -1 where a size is not known
+  bool has_shape = false;            // false: not even the rank is known
+  Shape shape;                       // -1 where a size is not known
   const Tensor* constant = nullptr;  // host tensor, where the contents are known before the run
 
   int64_t rank() const { return static_cast<int64_t>(shape.size()); }
-  bool concrete() const;           // has_shape, and no -1
+  bool concrete() const;  // has_shape, and no -1
 };
 
-// One node as kernels see it. In supports(), sizes may be missing; in prepare(), every present input
-// is concrete, and so is every output unless its shape depends on data.
+// One node as kernels see it. In supports(), sizes may be missing; in prepare(), every present
+// input is concrete, and so is every output unless its shape depends on data.
 struct NodeFacts {
   std::string_view op;
   const Attributes* attributes = nullptr;
@@ -45,62 +46,10 @@ struct NodeFacts {
 
   const TensorFacts& input(int i) const { return inputs[i]; }
   const TensorFacts& output(int i) const { return outputs[i]; }
-  bool has_input(int i) const {
-    return i < static_cast<int>(inputs.size()) && inputs[i].present;
-  }
+  bool has_input(int i) const { return i < static_cast<int>(inputs.size()) && inputs[i].present; }
   bool has_output(int i) const {
     return i < static_cast<int>(outputs.size()) && outputs[i].present;
   }
-};
-
-// Why a node is where it is, or cannot be there. The closed list of docs/placement.md.
-enum class ReasonCode : uint8_t {
-  requested,
-  pinned,
-  cheaper_here,
-  no_kernel,
-  opset,
-  dtype,
-  attribute,
-  rank_or_layout,
-  size_limit,
-  host_value,
-  host_port,
-  control_flow,
-  string_type,
-  memory_limit,
-  library_missing,
-  device_missing,
-};
-std::string_view to_string(ReasonCode code);
-
-// A kernel's answer: yes, or no with a reason and the fact behind it ("input 0 is complex64").
-struct Support {
-  bool ok = true;
-  ReasonCode reason = ReasonCode::requested;
-  std::string detail;
-
-  static Support yes() { return {}; }
-  static Support no(ReasonCode reason, std::string detail) {
-    return {false, reason, std::move(detail)};
-  }
-};
-
-// Positions among a node's inputs or outputs: bit i stands for position i, bit 31 for every
-// position from 31 on.
-struct Ports {
-  uint32_t bits = 0;
-
-  constexpr Ports() = default;
-  constexpr Ports(std::initializer_list<int> positions) {
-    for (int i : positions) bits |= 1u << (i < 31 ? i : 31);
-  }
-  static constexpr Ports all() {
-    Ports ports;
-    ports.bits = ~0u;
-    return ports;
-  }
-  constexpr bool contains(int i) const { return bits >> (i < 31 ? i : 31) & 1; }
 };
 
 // What prepare() made of one node: checked sizes, chosen algorithm, packed weights. Immutable while
@@ -120,9 +69,8 @@ class Prepare {
   virtual DeviceBackend* backend() const = 0;  // nullptr on the CPU
   // What `make` returned the first time for this node's constant input and `layout`; later plans of
   // the same model share it. For packed weights.
-  virtual std::shared_ptr<const void> cached(
-      int input, std::string_view layout,
-      FunctionRef<std::shared_ptr<const void>()> make) = 0;
+  virtual std::shared_ptr<const void> cached(int input, std::string_view layout,
+                                             FunctionRef<std::shared_ptr<const void>()> make) = 0;
 };
 
 // Runs the bodies of If, Loop and Scan. Tensors live where the body's placement has its inputs and
@@ -151,10 +99,10 @@ struct RunContext {
   const void* const* inputs = nullptr;
   void* const* outputs = nullptr;
   void* workspace = nullptr;
-  ThreadPool* threads = nullptr;       // CPU kernels, and host work
-  Stream* stream = nullptr;            // CUDA kernels queue their work here and return
+  ThreadPool* threads = nullptr;         // CPU kernels, and host work
+  Stream* stream = nullptr;              // CUDA kernels queue their work here and return
   OutputAllocator* allocator = nullptr;  // for outputs without a concrete shape in prepare()
-  BodyRunner* bodies = nullptr;        // If, Loop, Scan
+  BodyRunner* bodies = nullptr;          // If, Loop, Scan
 
   template <typename T>
   const T* input(int i) const {
@@ -187,8 +135,8 @@ struct Kernel {
   Aliasing aliasing = Aliasing::none;
 };
 
-// Rows of one family on one device, in order of preference for the same operator: the first row that
-// supports a node runs it.
+// Rows of one family on one device, in order of preference for the same operator: the first row
+// that supports a node runs it.
 using KernelFamily = std::span<const Kernel>;
 
 // The CPU's families (kernels/cpu/table.cc). A device's families: DeviceBackend::kernels().
