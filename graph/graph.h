@@ -89,6 +89,7 @@ class Graph {
   NodeId add_node(Node node);
   NodeId add_node_before(NodeId before, Node node);
   void set_outputs(std::vector<ValueId> outputs) { outputs_ = std::move(outputs); }
+  void set_captures(std::vector<ValueId> captures) { captures_ = std::move(captures); }
 
   // ---- reading ------------------------------------------------------------------------------
   const std::vector<NodeId>& order() const { return order_; }  // live nodes, topologically
