@@ -58,7 +58,8 @@ class Stream {
                     CopyDirection direction) = 0;
   virtual void fill(void* destination, uint8_t byte, size_t bytes) = 0;
   // Between begin and end, work on this stream (and on streams that wait for it) is recorded, not
-  // done; allocation and synchronisation are errors.
+  // done; allocation and synchronisation are errors. After an error in between, end_capture() is
+  // still to be called (it may throw too): until then memory cannot be freed by this thread.
   virtual void begin_capture() = 0;
   virtual std::unique_ptr<RecordedGraph> end_capture() = 0;
   virtual void launch(RecordedGraph& graph) = 0;

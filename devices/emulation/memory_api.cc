@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -178,11 +179,18 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribut
   return cudaSuccess;
 }
 
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
+  ApiCall call;
+  FERRY_API_CALL(call);
+  return pool ? cudaSuccess : remember(cudaErrorInvalidValue);  // the pool keeps nothing
+}
+
 cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned flags) {
   ApiCall call;
   FERRY_API_CALL(call);
   *pointer = nullptr;
-  if ((flags & ~cudaHostAllocPortable) != 0) return remember(cudaErrorInvalidValue);
+  if ((flags & ~(cudaHostAllocPortable | cudaHostAllocMapped)) != 0)
+    return remember(cudaErrorInvalidValue);
   if (bytes == 0) return cudaSuccess;
   if (forbidden_by_capture()) {
     return remember(cudaErrorStreamCaptureUnsupported, "memory was allocated while capturing");
@@ -201,7 +209,12 @@ cudaError_t cudaFreeHost(void* pointer) {
   if (!pointer) return cudaSuccess;
   const IgnoreSync ignore;
   {
-    const std::lock_guard lock(runtime().mutex);
+    std::unique_lock lock(runtime().mutex);
+    wait_until(lock, [] {  // as on a GPU: copies that may still use the memory end first
+      return std::all_of(runtime().streams.begin(), runtime().streams.end(),
+                         [](const Stream* stream) { return stream->idle(); });
+    });
+    for (const Stream* stream : runtime().streams) order_after(stream);
     if (runtime().pinned.erase(static_cast<char*>(pointer)) == 0) {
       return remember(cudaErrorInvalidValue, "a pointer was freed that is not pinned memory");
     }

@@ -1,0 +1,80 @@
+#include "devices/cuda_plugin.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+namespace ferry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLibrary = "libferry_cuda.so";
+
+std::vector<std::string> folders_to_search() {
+  std::vector<std::string> folders;
+  if (const char* paths = std::getenv("FERRY_CUDA_PATH")) {
+    std::string_view rest = paths;
+    while (!rest.empty()) {
+      const size_t colon = rest.find(':');
+      if (colon != 0) folders.emplace_back(rest.substr(0, colon));
+      rest.remove_prefix(colon == rest.npos ? rest.size() : colon + 1);
+    }
+  }
+  Dl_info here{};
+  if (dladdr(reinterpret_cast<void*>(&folders_to_search), &here) != 0 && here.dli_fname) {
+    folders.push_back(fs::path(here.dli_fname).parent_path());
+  }
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!program.empty()) folders.push_back(program.parent_path());
+  return folders;
+}
+
+struct Opened {
+  const DevicePlugin* plugin = nullptr;
+  std::string why;
+};
+
+Opened open_file(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) return {nullptr, dlerror()};
+  const auto entry = reinterpret_cast<const DevicePlugin* (*)()>(dlsym(library, kCudaPluginSymbol));
+  if (!entry) return {nullptr, path + " has no symbol " + kCudaPluginSymbol};
+  const DevicePlugin* plugin = entry();
+  if (std::string_view(plugin->version) != kPluginVersion) {
+    return {nullptr, path + " is of version " + plugin->version + ", Ferry itself of version " +
+                         kPluginVersion};
+  }
+  return {plugin, ""};
+}
+
+Opened open_plugin() {
+  const std::vector<std::string> folders = folders_to_search();
+  std::string searched;
+  for (const std::string& folder : folders) {
+    const std::string path = (fs::path(folder) / kLibrary).string();
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return open_file(path);  // the first one found is the one
+    searched += (searched.empty() ? "" : ", ") + (folder.empty() ? "." : folder);
+  }
+  Opened from_system = open_file(kLibrary);
+  if (!from_system.plugin) {
+    from_system.why = std::string(kLibrary) + " was not found in " + searched +
+                      " or the system's library path (" + from_system.why + ")";
+  }
+  return from_system;
+}
+
+}  // namespace
+
+const DevicePlugin* cuda_plugin(std::string* why) {
+  static const Opened opened = open_plugin();
+  if (why && !opened.plugin) *why = opened.why;
+  return opened.plugin;
+}
+
+}  // namespace ferry
