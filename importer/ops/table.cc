@@ -1,0 +1,35 @@
+#include <unordered_map>
+
+#include "importer/ops/rows.h"
+#include "importer/text.h"
+
+namespace ferry {
+
+std::span<const std::span<const OpRow>> op_rows() {
+  static const std::span<const OpRow> families[] = {
+      controlflow_rows(), generator_rows(),    image_rows(),     logical_rows(),
+      math_rows(),        ml_rows(),           nn_rows(),        object_detection_rows(),
+      optional_rows(),    quantization_rows(), reduction_rows(), rnn_rows(),
+      sequence_rows(),    tensor_rows(),       text_rows(),      training_rows(),
+  };
+  return families;
+}
+
+int reviewed_through(std::string_view domain) {
+  if (domain.empty()) return kOnnxReviewed;
+  return domain == "ai.onnx.ml" ? kMlReviewed : 1;
+}
+
+const OpRow* find_row(std::string_view domain, std::string_view op) {
+  static const auto index = [] {
+    std::unordered_map<std::string, const OpRow*> rows;
+    for (std::span<const OpRow> family : op_rows()) {
+      for (const OpRow& row : family) rows.emplace(operator_name(row.domain, row.op), &row);
+    }
+    return rows;
+  }();
+  auto found = index.find(operator_name(domain, op));
+  return found == index.end() ? nullptr : found->second;
+}
+
+}  // namespace ferry
