@@ -129,9 +129,9 @@ struct Kernel {
   std::unique_ptr<KernelState> (*prepare)(const NodeFacts& node, Prepare& prepare) = nullptr;
   void (*run)(const KernelState* state, const RunContext& context) = nullptr;
   Support (*supports)(const NodeFacts& node) = nullptr;  // nullptr: types alone decide
-  Ports host_inputs;      // read by the host: their pointers are host addresses
-  Ports metadata_inputs;  // only dtype and shape are read: pointers may be anything
-  Ports host_outputs;     // written by the host
+  Ports host_inputs = {};      // read by the host: their pointers are host addresses
+  Ports metadata_inputs = {};  // only dtype and shape are read: pointers may be anything
+  Ports host_outputs = {};     // written by the host
   Aliasing aliasing = Aliasing::none;
 };
 

@@ -1,0 +1,208 @@
+#include "kernels/cpu/gemm.h"
+
+#include <algorithm>
+
+#include "kernels/cpu/gemm_micro.h"
+
+namespace ferry::cpu {
+namespace {
+
+// Rows of one tile: its packed A, 96 * 256 floats, stays in a core's L2 cache while panels of B
+// pass through L1.
+inline constexpr int64_t kTilePanels = 8;
+// Multiplications below which one thread is faster than several.
+inline constexpr int64_t kSerialWork = 128 * 1024;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+template <typename T>
+void pack_rows(MatrixView<T> a, int64_t row, int64_t rows, int64_t k_begin, int64_t depth, T* panel,
+               int64_t width) {
+  for (int64_t r = 0; r < width; ++r) {
+    if (r < rows) {
+      const T* from = a.data + (row + r) * a.row_stride + k_begin * a.column_stride;
+      for (int64_t k = 0; k < depth; ++k) panel[k * width + r] = from[k * a.column_stride];
+    } else {
+      for (int64_t k = 0; k < depth; ++k) panel[k * width + r] = T(0);
+    }
+  }
+}
+
+template <typename T>
+void pack_columns(MatrixView<T> b, int64_t k_begin, int64_t depth, int64_t column, int64_t columns,
+                  T* panel, int64_t width) {
+  const T* from = b.data + k_begin * b.row_stride + column * b.column_stride;
+  if (b.column_stride == 1) {
+    for (int64_t k = 0; k < depth; ++k) {
+      std::copy_n(from + k * b.row_stride, columns, panel + k * width);
+      std::fill_n(panel + k * width + columns, width - columns, T(0));
+    }
+    return;
+  }
+  for (int64_t j = 0; j < width; ++j) {
+    if (j < columns) {
+      const T* source = from + j * b.column_stride;
+      for (int64_t k = 0; k < depth; ++k) panel[k * width + j] = source[k * b.row_stride];
+    } else {
+      for (int64_t k = 0; k < depth; ++k) panel[k * width + j] = T(0);
+    }
+  }
+}
+
+template <typename T>
+void start_rows(const Gemm<T>& gemm, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  for (int64_t i = row; i < row + rows; ++i) {
+    T* out = gemm.c + i * gemm.c_stride + column;
+    switch (gemm.start) {
+      case GemmStart::accumulate:
+        return;
+      case GemmStart::zero:
+        std::fill_n(out, columns, T(0));
+        break;
+      case GemmStart::row_bias:
+        std::fill_n(out, columns, gemm.bias[i]);
+        break;
+      case GemmStart::column_bias:
+        std::copy_n(gemm.bias + column, columns, out);
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+template <typename T>
+int64_t panel_rows() {
+  return gemm_micro<T>().panel_rows;
+}
+template <typename T>
+int64_t panel_columns() {
+  return gemm_micro<T>().panel_columns;
+}
+template int64_t panel_rows<float>();
+template int64_t panel_rows<double>();
+template int64_t panel_columns<float>();
+template int64_t panel_columns<double>();
+
+template <typename T>
+PackedMatrix<T>::PackedMatrix(int64_t panels, int64_t panel_size)
+    : storage_(allocate_host(static_cast<size_t>(panels * panel_size) * sizeof(T))),
+      panel_size_(panel_size) {}
+
+template <typename T>
+PackedMatrix<T> PackedMatrix<T>::rows(MatrixView<T> a, int64_t m, int64_t k) {
+  const int64_t width = panel_rows<T>();
+  PackedMatrix packed(ceil_div(m, width), k * width);
+  for (int64_t row = 0; row < m; row += width) {
+    pack_rows(a, row, std::min(width, m - row), 0, k, const_cast<T*>(packed.panel(row / width)),
+              width);
+  }
+  return packed;
+}
+
+template <typename T>
+PackedMatrix<T> PackedMatrix<T>::columns(MatrixView<T> b, int64_t k, int64_t n) {
+  const int64_t width = panel_columns<T>();
+  PackedMatrix packed(ceil_div(n, width), k * width);
+  for (int64_t column = 0; column < n; column += width) {
+    pack_columns(b, 0, k, column, std::min(width, n - column),
+                 const_cast<T*>(packed.panel(column / width)), width);
+  }
+  return packed;
+}
+
+template <typename T>
+GemmTiles gemm_tiles(const Gemm<T>& gemm, int threads) {
+  const int64_t rows = panel_rows<T>();
+  const int64_t columns = panel_columns<T>();
+  GemmTiles tiles;
+  // Packed rows cost nothing to visit again, so such a tile takes them all.
+  const int64_t tile_panels = gemm.packed_a != nullptr ? ceil_div(gemm.m, rows) : kTilePanels;
+  tiles.rows = std::max<int64_t>(rows, tile_panels * rows);
+  tiles.row_tiles = ceil_div(gemm.m, tiles.rows);
+  const int64_t column_panels = ceil_div(gemm.n, columns);
+  const bool serial = threads <= 1 || gemm.m * gemm.n * gemm.k <= kSerialWork;
+  const int64_t wanted =
+      serial ? 1 : ceil_div(int64_t{4} * threads, std::max<int64_t>(1, tiles.row_tiles));
+  const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, column_panels));
+  tiles.columns = std::max<int64_t>(1, ceil_div(column_panels, parts)) * columns;
+  tiles.column_tiles = ceil_div(gemm.n, tiles.columns);
+  return tiles;
+}
+
+template <typename T>
+void gemm_tile(const Gemm<T>& gemm, const GemmTiles& tiles, int64_t index) {
+  const GemmMicro<T>& micro = gemm_micro<T>();
+  const int64_t panel_rows = micro.panel_rows;
+  const int64_t width = micro.panel_columns;
+  // Tiles of the same rows follow one another.
+  const int64_t row = index / tiles.column_tiles * tiles.rows;
+  const int64_t column = index % tiles.column_tiles * tiles.columns;
+  const int64_t rows = std::min(tiles.rows, gemm.m - row);
+  const int64_t columns = std::min(tiles.columns, gemm.n - column);
+  alignas(64) T packed_a[kTilePanels * kMaxPanelRows * kMaxPanelDepth];
+  alignas(64) T packed_b[kMaxPanelColumns * kMaxPanelDepth];
+  start_rows(gemm, row, rows, column, columns);
+  const int64_t row_panels = ceil_div(rows, panel_rows);
+  const bool b_in_rows =
+      gemm.packed_b == nullptr && gemm.pack_b == nullptr && gemm.b.column_stride == 1;
+  for (int64_t k = 0; k < gemm.k; k += kMaxPanelDepth) {
+    const int64_t depth = std::min(kMaxPanelDepth, gemm.k - k);
+    if (gemm.packed_a == nullptr) {
+      for (int64_t p = 0; p < row_panels; ++p) {
+        const int64_t first = row + p * panel_rows;
+        pack_rows(gemm.a, first, std::min(panel_rows, gemm.m - first), k, depth,
+                  packed_a + p * panel_rows * depth, panel_rows);
+      }
+    }
+    for (int64_t j = column; j < column + columns; j += width) {
+      const int64_t panel_width = std::min(width, gemm.n - j);
+      const T* b = packed_b;
+      const T* next_b = nullptr;
+      int64_t b_stride = width;
+      if (gemm.packed_b != nullptr) {
+        b = gemm.packed_b->panel(j / width) + k * width;
+        if (j + width < column + columns) next_b = gemm.packed_b->panel(j / width + 1) + k * width;
+      } else if (b_in_rows && row_panels == 1 && panel_width == width) {
+        b = gemm.b.data + k * gemm.b.row_stride + j;
+        b_stride = gemm.b.row_stride;
+      } else if (gemm.pack_b != nullptr) {
+        (*gemm.pack_b)(k, depth, j, panel_width, packed_b);
+      } else {
+        pack_columns(gemm.b, k, depth, j, panel_width, packed_b, width);
+      }
+      for (int64_t p = 0; p < row_panels; ++p) {
+        const int64_t first = row + p * panel_rows;
+        const int64_t count = std::min(panel_rows, row + rows - first);
+        const T* a = gemm.packed_a != nullptr
+                         ? gemm.packed_a->panel(first / panel_rows) + k * panel_rows
+                         : packed_a + p * panel_rows * depth;
+        micro.by_rows[count](depth, a, b, b_stride, p == 0 ? next_b : nullptr, gemm.alpha,
+                             gemm.c + first * gemm.c_stride + j, gemm.c_stride, panel_width);
+      }
+    }
+  }
+}
+
+template <typename T>
+void gemm(const Gemm<T>& problem, ThreadPool* threads) {
+  if (problem.m == 0 || problem.n == 0) return;
+  const GemmTiles tiles = gemm_tiles(problem, threads != nullptr ? threads->size() : 1);
+  if (tiles.count() == 1) return gemm_tile(problem, tiles, 0);
+  const auto run = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) gemm_tile(problem, tiles, i);
+  };
+  if (threads == nullptr) return run(0, tiles.count());
+  threads->parallel_for(tiles.count(), 1, run);
+}
+
+template class PackedMatrix<float>;
+template class PackedMatrix<double>;
+template GemmTiles gemm_tiles(const Gemm<float>&, int);
+template GemmTiles gemm_tiles(const Gemm<double>&, int);
+template void gemm_tile(const Gemm<float>&, const GemmTiles&, int64_t);
+template void gemm_tile(const Gemm<double>&, const GemmTiles&, int64_t);
+template void gemm(const Gemm<float>&, ThreadPool*);
+template void gemm(const Gemm<double>&, ThreadPool*);
+
+}  // namespace ferry::cpu

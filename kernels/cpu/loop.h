@@ -1,0 +1,44 @@
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/kernel.h"
+
+namespace ferry::cpu {
+
+// Elements below which waking another thread costs more than it saves, for work of about one
+// nanosecond an element.
+inline constexpr int64_t kSmall = 16 * 1024;
+
+// body(begin, end) over [0, count), shared by the threads when there is enough work: `cost` is the
+// rough number of nanoseconds of one index. Tiles have fixed borders, so results do not depend on
+// who runs them.
+template <typename F>
+inline void for_range(const RunContext& context, int64_t count, int64_t cost, F&& body) {
+  if (count * std::max<int64_t>(cost, 1) <= kSmall || context.threads == nullptr) {
+    if (count > 0) body(int64_t{0}, count);
+    return;
+  }
+  const int64_t grain = std::max<int64_t>(1, kSmall / 2 / std::max<int64_t>(cost, 1));
+  context.threads->parallel_for(count, grain, body);
+}
+
+// An axis attribute that inference has checked.
+inline int64_t axis_of(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
+
+inline int64_t product(std::span<const int64_t> sizes) {
+  int64_t result = 1;
+  for (int64_t size : sizes) result *= size;
+  return result;
+}
+
+// [outer, axis, inner]: what an operator along one axis sees of a shape.
+struct AxisView {
+  int64_t outer, size, inner;
+  AxisView(const Shape& shape, int64_t axis)
+      : outer(product(std::span(shape).first(axis))),
+        size(shape[axis]),
+        inner(product(std::span(shape).subspan(axis + 1))) {}
+};
+
+}  // namespace ferry::cpu

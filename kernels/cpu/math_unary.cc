@@ -1,0 +1,312 @@
+// Elementwise operators of one input: a scalar definition per operator, float32 on vectors where it
+// matters.
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <numbers>
+
+#include "kernels/cpu/element.h"
+#include "kernels/cpu/families.h"
+#include "kernels/cpu/loop.h"
+#include "kernels/cpu/simd_map.h"
+#include "kernels/cpu/tables.h"
+#include "kernels/cpu/through_float.h"
+
+namespace ferry::cpu {
+namespace {
+
+using Parameters = std::array<float, 4>;
+
+struct State : KernelState {
+  MapFunction map = nullptr;
+  int64_t count = 0;
+  int64_t element_bytes = 0;
+  int64_t cost = 1;  // nanoseconds an element, roughly
+  Parameters parameters{};
+};
+
+void run(const KernelState* kernel_state, const RunContext& context) {
+  const State& state = *static_cast<const State*>(kernel_state);
+  const auto* in = context.input<std::byte>(0);
+  auto* out = context.output<std::byte>(0);
+  if (state.count * state.cost <= kSmall) {
+    return state.map(in, out, state.count, state.parameters.data());
+  }
+  for_range(context, state.count, state.cost, [&](int64_t begin, int64_t end) {
+    state.map(in + begin * state.element_bytes, out + begin * state.element_bytes, end - begin,
+              state.parameters.data());
+  });
+}
+
+template <typename Op, typename T>
+void scalar_map(const void* input, void* output, int64_t count, const float* parameters) {
+  const T* in = static_cast<const T*>(input);
+  T* out = static_cast<T*>(output);
+  for (int64_t i = 0; i < count; ++i) out[i] = Op::apply(in[i], parameters);
+}
+
+// What an operator may say beside apply(): the set of types, a vector version of float32, its
+// parameters, and what an element costs.
+template <typename Op>
+concept HasSimd = requires {
+  Op::kSimd;
+};
+template <typename Op>
+concept HasParameters = requires(const Attributes& attributes) {
+  Op::parameters(attributes);
+};
+
+template <typename Op>
+std::unique_ptr<KernelState> prepare_unary(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<State>();
+  const DType dtype = node.input(0).dtype;
+  state->count = numel_of(node.input(0).shape);
+  state->element_bytes = static_cast<int64_t>(element_size(dtype));
+  state->cost = Op::kCost;
+  if constexpr (HasParameters<Op>) state->parameters = Op::parameters(*node.attributes);
+  state->map = visit(dtype, typename Op::Types(),
+                     []<typename T>() -> MapFunction { return scalar_map<Op, T>; });
+  if constexpr (HasSimd<Op>) {
+    if (dtype == float32) state->map = simd_map(Op::kSimd);
+  }
+  return state;
+}
+
+template <typename... Ts>
+constexpr TypeSet type_set(TypeList<Ts...>) {
+  return TypeSet{kDTypeOf<Ts>...};
+}
+
+template <typename Op>
+constexpr std::array<Kernel, 2> unary(std::string_view op) {
+  Kernel direct{.op = op,
+                .types = type_set(typename Op::Types()),
+                .prepare = prepare_unary<Op>,
+                .run = run,
+                .aliasing = Aliasing::in_place};
+  Kernel low = low_float_row<prepare_unary<Op>, run>(op);
+  low.aliasing = Aliasing::in_place;
+  return {direct, low};
+}
+
+using SignedTypes = TypeList<float, double, int8_t, int16_t, int32_t, int64_t>;
+
+// Integers wrap, as ONNX's reference does.
+template <typename T>
+T negate(T x) {
+  if constexpr (std::integral<T>) {
+    return static_cast<T>(std::make_unsigned_t<T>(0) - static_cast<std::make_unsigned_t<T>>(x));
+  } else {
+    return -x;
+  }
+}
+
+// ---- the operators
+// -------------------------------------------------------------------------------
+
+struct Base {
+  using Types = RealTypes;
+  static constexpr int64_t kCost = 1;
+};
+
+struct Abs : Base {
+  using Types = NumericTypes;
+  static constexpr SimdMap kSimd = SimdMap::abs;
+  template <typename T>
+  static T apply(T x, const float*) {
+    if constexpr (std::floating_point<T>) return std::abs(x);
+    return x < T(0) ? negate(x) : x;
+  }
+};
+
+struct Neg : Base {
+  using Types = SignedTypes;
+  static constexpr SimdMap kSimd = SimdMap::neg;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return negate(x);
+  }
+};
+
+struct Relu : Base {
+  using Types = SignedTypes;
+  static constexpr SimdMap kSimd = SimdMap::relu;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return x < T(0) ? T(0) : x;
+  }
+};
+
+struct LeakyRelu : Base {
+  static constexpr SimdMap kSimd = SimdMap::leaky_relu;
+  static Parameters parameters(const Attributes& attributes) {
+    return {attributes.get_float("alpha")};
+  }
+  template <typename T>
+  static T apply(T x, const float* parameters) {
+    return x < T(0) ? x * T(parameters[0]) : x;
+  }
+};
+
+struct Sqrt : Base {
+  static constexpr SimdMap kSimd = SimdMap::sqrt;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return std::sqrt(x);
+  }
+};
+
+struct Reciprocal : Base {
+  static constexpr SimdMap kSimd = SimdMap::reciprocal;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return T(1) / x;
+  }
+};
+
+struct Exp : Base {
+  static constexpr SimdMap kSimd = SimdMap::exp;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return std::exp(x);
+  }
+};
+
+// Defined for integers too: computed as double, truncated.
+struct Erf : Base {
+  using Types = NumericTypes;
+  static constexpr SimdMap kSimd = SimdMap::erf;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return static_cast<T>(std::erf(static_cast<double>(x)));
+  }
+};
+
+struct Tanh : Base {
+  static constexpr SimdMap kSimd = SimdMap::tanh;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return std::tanh(x);
+  }
+};
+
+struct Sigmoid : Base {
+  static constexpr SimdMap kSimd = SimdMap::sigmoid;
+  template <typename T>
+  static T apply(T x, const float*) {
+    const T e = std::exp(-std::abs(x));
+    return (x < T(0) ? e : T(1)) / (T(1) + e);
+  }
+};
+
+// 0.5 * x * (1 + erf(x / sqrt(2)))
+struct Gelu : Base {
+  static constexpr SimdMap kSimd = SimdMap::gelu;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return T(0.5) * x * (T(1) + std::erf(x / std::numbers::sqrt2_v<T>));
+  }
+};
+
+// 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
+struct GeluTanh : Base {
+  static constexpr SimdMap kSimd = SimdMap::gelu_tanh;
+  template <typename T>
+  static T apply(T x, const float*) {
+    const T scale = std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>;
+    return T(0.5) * x * (T(1) + std::tanh(scale * (x + T(0.044715) * x * x * x)));
+  }
+};
+
+std::unique_ptr<KernelState> prepare_gelu(const NodeFacts& node, Prepare& prepare) {
+  const bool approximate = node.attributes->get_string("approximate") == "tanh";
+  return approximate ? prepare_unary<GeluTanh>(node, prepare) : prepare_unary<Gelu>(node, prepare);
+}
+
+constexpr std::array<Kernel, 2> gelu() {
+  auto rows = unary<Gelu>("Gelu");
+  rows[0].prepare = prepare_gelu;
+  rows[1] = low_float_row<prepare_gelu, run>("Gelu");
+  return rows;
+}
+
+// Operators whose scalar definition is a function of <cmath>, about 5 ns an element.
+template <auto kFloat, auto kDouble>
+struct Cmath : Base {
+  static constexpr int64_t kCost = 5;
+  static float apply(float x, const float*) { return kFloat(x); }
+  static double apply(double x, const float*) { return kDouble(x); }
+};
+using Log = Cmath<::logf, static_cast<double (*)(double)>(::log)>;
+using Sin = Cmath<::sinf, static_cast<double (*)(double)>(::sin)>;
+using Cos = Cmath<::cosf, static_cast<double (*)(double)>(::cos)>;
+
+// ---- Clip
+// ----------------------------------------------------------------------------------------
+
+struct ClipState : KernelState {
+  void (*clip)(const RunContext&, int64_t begin, int64_t end) = nullptr;
+  int64_t count = 0;
+};
+
+// min(max(x, low), high): NaN stays, and high wins where low exceeds it.
+template <typename T>
+void clip_range(const RunContext& context, int64_t begin, int64_t end) {
+  using Limits = std::numeric_limits<T>;
+  constexpr T kLowest = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+  constexpr T kHighest = Limits::has_infinity ? Limits::infinity() : Limits::max();
+  const T* in = context.input<T>(0);
+  T* out = context.output<T>(0);
+  const T low = context.inputs[1] != nullptr ? *context.input<T>(1) : kLowest;
+  const T high = context.inputs[2] != nullptr ? *context.input<T>(2) : kHighest;
+  for (int64_t i = begin; i < end; ++i) {
+    const T raised = in[i] < low ? low : in[i];
+    out[i] = high < raised ? high : raised;
+  }
+}
+
+template <typename T>
+void clip_low_only(const RunContext& context, int64_t begin, int64_t end) {
+  const void* inputs[] = {context.inputs[0], context.inputs[1], nullptr};
+  RunContext padded = context;
+  padded.inputs = inputs;
+  clip_range<T>(padded, begin, end);
+}
+
+template <typename T>
+void clip_copy(const RunContext& context, int64_t begin, int64_t end) {
+  std::copy(context.input<T>(0) + begin, context.input<T>(0) + end, context.output<T>(0) + begin);
+}
+
+std::unique_ptr<KernelState> prepare_clip(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<ClipState>();
+  state->count = numel_of(node.input(0).shape);
+  const size_t inputs = node.inputs.size();
+  state->clip = visit(node.input(0).dtype, NumericTypes(), [&]<typename T>() {
+    if (inputs == 1) return clip_copy<T>;
+    return inputs == 2 ? clip_low_only<T> : clip_range<T>;
+  });
+  return state;
+}
+
+void run_clip(const KernelState* kernel_state, const RunContext& context) {
+  const ClipState& state = *static_cast<const ClipState*>(kernel_state);
+  for_range(context, state.count, 1,
+            [&](int64_t begin, int64_t end) { state.clip(context, begin, end); });
+}
+
+constexpr std::array<Kernel, 2> kClip{
+    Kernel{.op = "Clip", .types = kDirect, .prepare = prepare_clip, .run = run_clip},
+    low_float_row<prepare_clip, run_clip>("Clip")};
+
+constexpr auto kKernels =
+    join(unary<Abs>("Abs"), kClip, unary<Cos>("Cos"), unary<Erf>("Erf"), unary<Exp>("Exp"), gelu(),
+         unary<LeakyRelu>("LeakyRelu"), unary<Log>("Log"), unary<Neg>("Neg"),
+         unary<Reciprocal>("Reciprocal"), unary<Relu>("Relu"), unary<Sigmoid>("Sigmoid"),
+         unary<Sin>("Sin"), unary<Sqrt>("Sqrt"), unary<Tanh>("Tanh"));
+
+}  // namespace
+
+KernelFamily math_unary_kernels() { return kKernels; }
+
+}  // namespace ferry::cpu

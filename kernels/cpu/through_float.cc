@@ -1,0 +1,126 @@
+#include "kernels/cpu/through_float.h"
+
+#include "core/convert.h"
+#include "kernels/cpu/loop.h"
+
+namespace ferry::cpu {
+namespace {
+
+inline constexpr size_t kAlign = 64;
+inline constexpr size_t kNotConverted = ~size_t{0};
+
+// One input or output of the node: where its float copy lies in the workspace.
+struct Port {
+  DType dtype = DType::undefined;
+  int64_t count = 0;
+  size_t offset = kNotConverted;
+};
+
+struct State : KernelState {
+  std::unique_ptr<KernelState> inner;
+  RunFunction run = nullptr;
+  std::vector<Port> inputs, outputs;
+  std::vector<Tensor> constants;  // widened constant inputs; undefined elsewhere
+  size_t inner_workspace = 0;     // at the workspace's start
+};
+
+bool is_low(const TensorFacts& facts) {
+  return facts.present && (facts.dtype == float16 || facts.dtype == bfloat16);
+}
+
+size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+class InnerPrepare : public Prepare {
+ public:
+  explicit InnerPrepare(Prepare& outer) : outer_(outer) {}
+  void set_workspace(size_t bytes) override { workspace_ = bytes; }
+  int threads() const override { return outer_.threads(); }
+  DeviceBackend* backend() const override { return outer_.backend(); }
+  std::shared_ptr<const void> cached(int input, std::string_view layout,
+                                     FunctionRef<std::shared_ptr<const void>()> make) override {
+    return outer_.cached(input, layout, make);
+  }
+  size_t workspace() const { return workspace_; }
+
+ private:
+  Prepare& outer_;
+  size_t workspace_ = 0;
+};
+
+// Makes `facts` float32 and gives it a place in the workspace.
+Port widen(TensorFacts& facts, size_t& workspace) {
+  if (!is_low(facts)) return {};
+  Port port{facts.dtype, numel_of(facts.shape), workspace};
+  workspace = aligned(workspace + static_cast<size_t>(port.count) * sizeof(float));
+  facts.dtype = float32;
+  return port;
+}
+
+void convert_shared(const RunContext& context, DType from, const void* source, DType to,
+                    void* destination, int64_t count) {
+  for_range(context, count, 1, [&](int64_t begin, int64_t end) {
+    convert(from, static_cast<const std::byte*>(source) + dtype_bytes(from, begin), to,
+            static_cast<std::byte*>(destination) + dtype_bytes(to, begin), end - begin);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<KernelState> prepare_through_float(const NodeFacts& node, Prepare& prepare,
+                                                   PrepareFunction inner_prepare,
+                                                   RunFunction inner_run) {
+  auto state = std::make_unique<State>();
+  NodeFacts wide = node;
+  size_t workspace = 0;
+  state->constants.resize(node.inputs.size());
+  for (size_t i = 0; i < wide.inputs.size(); ++i) {
+    TensorFacts& facts = wide.inputs[i];
+    if (is_low(facts) && facts.constant != nullptr) {
+      state->constants[i] = facts.constant->to(float32);
+      facts.constant = &state->constants[i];
+      facts.dtype = float32;
+      state->inputs.emplace_back();
+    } else {
+      state->inputs.push_back(widen(facts, workspace));
+    }
+  }
+  for (TensorFacts& facts : wide.outputs) state->outputs.push_back(widen(facts, workspace));
+  InnerPrepare inner(prepare);
+  state->inner = inner_prepare(wide, inner);
+  state->run = inner_run;
+  state->inner_workspace = aligned(inner.workspace());
+  prepare.set_workspace(workspace + state->inner_workspace);
+  return state;
+}
+
+void run_through_float(const KernelState* kernel_state, const RunContext& context) {
+  const State& state = *static_cast<const State*>(kernel_state);
+  std::byte* workspace = static_cast<std::byte*>(context.workspace) + state.inner_workspace;
+  std::vector<const void*> inputs(context.inputs, context.inputs + state.inputs.size());
+  std::vector<void*> outputs(context.outputs, context.outputs + state.outputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Port& port = state.inputs[i];
+    if (state.constants[i].defined()) {
+      inputs[i] = state.constants[i].data();
+    } else if (port.offset != kNotConverted) {
+      convert_shared(context, port.dtype, inputs[i], float32, workspace + port.offset, port.count);
+      inputs[i] = workspace + port.offset;
+    }
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (state.outputs[i].offset != kNotConverted) {
+      outputs[i] = workspace + state.outputs[i].offset;
+    }
+  }
+  RunContext inner = context;
+  inner.inputs = inputs.data();
+  inner.outputs = outputs.data();
+  state.run(state.inner.get(), inner);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Port& port = state.outputs[i];
+    if (port.offset == kNotConverted || context.outputs[i] == nullptr) continue;
+    convert_shared(context, float32, outputs[i], port.dtype, context.outputs[i], port.count);
+  }
+}
+
+}  // namespace ferry::cpu

@@ -1,0 +1,51 @@
+#include "kernels/kernel.h"
+
+#include <algorithm>
+
+namespace ferry {
+
+bool TensorFacts::concrete() const {
+  return has_shape &&
+         std::none_of(shape.begin(), shape.end(), [](int64_t size) { return size < 0; });
+}
+
+namespace {
+
+Support check_types(const Kernel& kernel, const NodeFacts& node) {
+  if (kernel.types.bits == kAnyType.bits) return Support::yes();
+  const bool by_input = node.has_input(0);
+  const TensorFacts& facts = by_input ? node.input(0) : node.output(0);
+  if (kernel.types.contains(facts.dtype)) return Support::yes();
+  const ReasonCode reason =
+      facts.dtype == DType::string ? ReasonCode::string_type : ReasonCode::dtype;
+  return Support::no(reason, std::string(by_input ? "input 0 is " : "output 0 is ") +
+                                 std::string(to_string(facts.dtype)));
+}
+
+}  // namespace
+
+const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFacts& node,
+                          Support* why) {
+  // The row that came nearest is the last that refused by more than its types.
+  Support nearest =
+      Support::no(ReasonCode::no_kernel, "no kernel is written for " + std::string(node.op));
+  bool asked = false;
+  for (const KernelFamily& family : families) {
+    for (const Kernel& kernel : family) {
+      if (kernel.op != node.op) continue;
+      Support support = check_types(kernel, node);
+      const bool typed = support.ok;
+      if (support.ok && kernel.supports != nullptr) support = kernel.supports(node);
+      if (support.ok) {
+        if (why != nullptr) *why = std::move(support);
+        return &kernel;
+      }
+      if (typed || !asked) nearest = std::move(support);
+      asked = asked || typed;
+    }
+  }
+  if (why != nullptr) *why = std::move(nearest);
+  return nullptr;
+}
+
+}  // namespace ferry
