@@ -1,5 +1,7 @@
 #include "devices/cuda/fault_word.h"
 
+#include <cuda_runtime.h>
+
 #include "devices/cuda/error.h"
 #include "ferry/error.h"
 

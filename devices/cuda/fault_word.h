@@ -1,27 +1,8 @@
 #pragma once
 
-#include <cuda_runtime.h>
-
-#include <cstdint>
-
-// How a kernel reports data that its operator forbids. A kernel cannot throw: it stores a code in a
-// word of pinned host memory that belongs to its stream, and goes on with some harmless value; the
-// next wait on the stream, or on an event recorded in it, throws Error runtime.
 namespace ferry::cuda {
 
-enum class KernelFault : int {
-  none,
-  division_by_zero,
-  negative_power_of_zero,
-  index_out_of_range,
-};
-
-// The last report wins; all are reports of the same run.
-__device__ inline void report_fault(int* word, KernelFault fault) {
-  atomicExch(word, static_cast<int>(fault));
-}
-
-// Host side: the word of one stream.
+// The word in which kernels of one stream report faults (kernel_fault.h), in pinned host memory.
 class FaultWord {
  public:
   FaultWord();

@@ -28,7 +28,10 @@ cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stre
 template <auto kKernel, typename... Arguments>
 cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
                    Arguments... arguments) {
-  kKernel<<<grid, block, shared_bytes, stream> > >(arguments...);
+  // clang-format takes <<< for shifts.
+  // clang-format off
+  kKernel<<<grid, block, shared_bytes, stream>>>(arguments...);
+  // clang-format on
   return cudaGetLastError();
 }
 

@@ -7,9 +7,19 @@ set(FERRY_CUDA_SOURCES
   devices/cuda/staging.cc
   devices/cuda/stream.cc
   kernels/cuda/blas_plain.cu
+  kernels/cuda/generator.cu
+  kernels/cuda/logical.cu
   kernels/cuda/math_binary.cu
+  kernels/cuda/math_cumsum.cu
   kernels/cuda/math_matrix.cu
+  kernels/cuda/math_softmax.cu
   kernels/cuda/math_unary.cu
+  kernels/cuda/reduction.cu
   kernels/cuda/table.cc
-  kernels/cuda/walk.cc)
+  kernels/cuda/tensor_gather.cu
+  kernels/cuda/tensor_map.cu
+  kernels/cuda/tensor_move.cu
+  kernels/cuda/tensor_pad.cu
+  kernels/cuda/tensor_shape.cc
+  kernels/cuda/walk.cu)
 list(TRANSFORM FERRY_CUDA_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <math.h>  // the overloads of exp, pow, ... in the global namespace, as in CUDA
+
 #include <algorithm>
 #include <atomic>
 #include <bit>

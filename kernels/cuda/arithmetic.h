@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "devices/cuda/fault_word.h"
+#include "devices/cuda/kernel_fault.h"
 #include "kernels/cuda/element.h"
 
 // Arithmetic on single elements, as the CPU kernels define it: integers wrap and truncate, NaN

@@ -5,8 +5,18 @@
 // The families of the CUDA kernels, one function a file; table.cc lists them.
 namespace ferry::cuda {
 
+KernelFamily generator_kernels();
+KernelFamily logical_kernels();
 KernelFamily math_binary_kernels();
+KernelFamily math_cumsum_kernels();
 KernelFamily math_matrix_kernels();
+KernelFamily math_softmax_kernels();
 KernelFamily math_unary_kernels();
+KernelFamily reduction_kernels();
+KernelFamily tensor_gather_kernels();
+KernelFamily tensor_map_kernels();
+KernelFamily tensor_move_kernels();
+KernelFamily tensor_pad_kernels();
+KernelFamily tensor_shape_kernels();
 
 }  // namespace ferry::cuda

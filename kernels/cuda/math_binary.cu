@@ -1,7 +1,6 @@
 // Elementwise arithmetic of two or more inputs that broadcast.
 #include <vector>
 
-#include "devices/cuda/fault_word.h"
 #include "kernels/cuda/arithmetic.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"

@@ -18,6 +18,18 @@ struct __nv_bfloat16 {
 };
 
 inline __nv_bfloat16 __float2bfloat16(float value) { return __nv_bfloat16(value); }
+// One rounding from the double itself, by rounding to odd on the way.
+inline __nv_bfloat16 __double2bfloat16(double value) {
+  auto near = static_cast<float>(value);
+  auto word = std::bit_cast<unsigned>(near);
+  const double error = value - static_cast<double>(near);
+  if (error != 0 && (word & 1u) == 0) {
+    // A float that is even but inexact moves to its odd neighbour on the side of the value.
+    word += (error > 0) != std::signbit(near) ? 1u : ~0u;
+    near = std::bit_cast<float>(word);
+  }
+  return __nv_bfloat16(near);
+}
 inline float __bfloat162float(__nv_bfloat16 value) { return value; }
 inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 value) {
   return std::bit_cast<unsigned short>(value);

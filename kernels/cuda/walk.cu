@@ -1,9 +1,8 @@
-#include "kernels/cuda/walk.h"
-
 #include <string>
 #include <vector>
 
 #include "ferry/error.h"
+#include "kernels/cuda/walk.h"
 
 namespace ferry::cuda {
 

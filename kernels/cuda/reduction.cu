@@ -1,0 +1,200 @@
+// ReduceMax, ReduceMean, ReduceMin, ReduceSum.
+#include <algorithm>
+#include <limits>
+
+#include "devices/cuda/launch.h"
+#include "kernels/cpu/host_input.h"
+#include "kernels/cpu/loop.h"
+#include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/element.h"
+#include "kernels/cuda/families.h"
+#include "kernels/cuda/map.h"
+#include "kernels/cuda/walk.h"
+
+namespace ferry::cuda {
+namespace {
+
+using SumTypes =
+    TypeList<float, double, __half, __nv_bfloat16, int32_t, int64_t, uint32_t, uint64_t>;
+using ExtremeTypes = TypeList<float, double, __half, __nv_bfloat16, int32_t, int64_t, uint32_t,
+                              uint64_t, int8_t, uint8_t, bool>;
+
+// ---- the operators: how terms are combined, what no term gives, and what the total becomes
+// ---------
+
+struct Sum {
+  using Types = SumTypes;
+  using Combine = Add;
+  template <typename C>
+  __host__ __device__ static constexpr C identity() {
+    return C(0);
+  }
+  template <typename C>
+  __device__ static C finish(C total, int64_t) {
+    return total;
+  }
+};
+struct Mean : Sum {
+  template <typename C>
+  __device__ static C finish(C total, int64_t count) {
+    if constexpr (std::is_integral_v<C>) {
+      return count == 0 ? C(0) : static_cast<C>(total / static_cast<C>(count));
+    } else {
+      return total / static_cast<C>(count);
+    }
+  }
+};
+struct Largest {
+  using Types = ExtremeTypes;
+  using Combine = Max;
+  template <typename C>
+  __host__ __device__ static constexpr C identity() {
+    using Limits = std::numeric_limits<C>;
+    return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+  }
+  template <typename C>
+  __device__ static C finish(C total, int64_t) {
+    return total;
+  }
+};
+struct Smallest : Largest {
+  using Combine = Min;
+  template <typename C>
+  __host__ __device__ static constexpr C identity() {
+    using Limits = std::numeric_limits<C>;
+    return Limits::has_infinity ? Limits::infinity() : Limits::max();
+  }
+};
+
+// ---- two kernels: a block, or a thread, for each element of the output
+// -----------------------------
+
+template <typename T>
+struct ReduceArguments {
+  Walk<1> kept;     // from the output's elements to the first term of each
+  Walk<1> reduced;  // from a first term to the others
+  const T* in;
+  T* out;
+};
+
+template <typename Op, typename T>
+__global__ void reduce_block_kernel(ReduceArguments<T> p, Compute<T> identity) {
+  using C = Compute<T>;
+  int64_t first[1], term[1];
+  p.kept.offsets(blockIdx.x, first);
+  C total = identity;
+  for (uint32_t i = threadIdx.x; i < p.reduced.count; i += blockDim.x) {
+    p.reduced.offsets(i, term);
+    total = Op::Combine::apply(total, static_cast<C>(p.in[first[0] + term[0]]));
+  }
+  total = block_reduce<typename Op::Combine>(total, identity);
+  if (threadIdx.x == 0) p.out[blockIdx.x] = static_cast<T>(Op::finish(total, p.reduced.count));
+}
+
+template <typename Op, typename T>
+struct ReduceMap {
+  ReduceArguments<T> p;
+  Compute<T> identity;
+
+  __device__ void operator()(uint32_t index) const {
+    using C = Compute<T>;
+    int64_t first[1], term[1];
+    p.kept.offsets(index, first);
+    C total = identity;
+    for (uint32_t i = 0; i < p.reduced.count; ++i) {
+      p.reduced.offsets(i, term);
+      total = Op::Combine::apply(total, static_cast<C>(p.in[first[0] + term[0]]));
+    }
+    p.out[index] = static_cast<T>(Op::finish(total, p.reduced.count));
+  }
+};
+
+struct Plan {
+  Walk<1> kept, reduced;
+  bool by_threads = false;
+};
+
+struct State : KernelState {
+  Shape shape;
+  DType dtype = DType::undefined;
+  bool empty_axes_reduce_nothing = false;
+  cpu::HostInts axes;
+  std::optional<Plan> fixed;  // where the axes are constant
+};
+
+Plan make_plan(const State& state, const RunContext* context) {
+  const std::vector<int64_t> given = state.axes.read(context);
+  const auto rank = static_cast<int64_t>(state.shape.size());
+  std::vector<bool> reduce(state.shape.size(), given.empty() && !state.empty_axes_reduce_nothing);
+  for (const int64_t axis : given) {
+    if (axis < -rank || axis >= rank) {
+      throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
+                                          std::to_string(rank) + " axes");
+    }
+    reduce[cpu::axis_of(axis, rank)] = true;
+  }
+  const Shape strides = dense_strides(state.shape);
+  Shape sizes[2], steps[2];  // of the kept axes and the reduced ones
+  for (size_t i = 0; i < state.shape.size(); ++i) {
+    sizes[reduce[i]].push_back(state.shape[i]);
+    steps[reduce[i]].push_back(strides[i]);
+  }
+  Plan plan{make_walk<1>(sizes[0], {steps[0]}), make_walk<1>(sizes[1], {steps[1]})};
+  // Neighbouring threads read neighbouring terms either way: along the reduced axes with a block,
+  // across the kept ones with a thread.
+  const bool kept_is_inner = plan.kept.axes > 0 && plan.kept.strides[0][0] == 1;
+  plan.by_threads = plan.reduced.count <= 32 || (kept_is_inner && plan.kept.count >= 1024);
+  return plan;
+}
+
+std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<State>();
+  state->shape = node.input(0).shape;
+  state->dtype = node.input(0).dtype;
+  state->empty_axes_reduce_nothing = node.attributes->get_int("noop_with_empty_axes") != 0;
+  state->axes = cpu::HostInts(node, 1);
+  if (state->axes.constant()) state->fixed = make_plan(*state, nullptr);
+  return state;
+}
+
+template <typename Op>
+void run(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const State*>(kernel_state);
+  const Plan plan = state.fixed ? *state.fixed : make_plan(state, &context);
+  if (plan.kept.count == 0) return;
+  visit(state.dtype, typename Op::Types(), [&]<typename T>() {
+    const ReduceArguments<T> arguments{plan.kept, plan.reduced, context.input<T>(0),
+                                       context.output<T>(0)};
+    constexpr auto kIdentity = Op::template identity<Compute<T>>();
+    if (plan.by_threads) {
+      launch_map(context, plan.kept.count, ReduceMap<Op, T>{arguments, kIdentity});
+    } else {
+      check(
+          launch<reduce_block_kernel<Op, T>>(plan.kept.count, reduce_threads(plan.reduced.count), 0,
+                                             stream_of(context).activate(), arguments, kIdentity),
+          "launch a kernel");
+    }
+  });
+}
+
+template <typename Op>
+constexpr Kernel reduction(std::string_view op) {
+  return {.op = op,
+          .types = type_set(typename Op::Types()),
+          .prepare = prepare,
+          .run = run<Op>,
+          .host_inputs = {1}};
+}
+
+constexpr Kernel kKernels[] = {
+    reduction<Largest>("ReduceMax"),
+    reduction<Mean>("ReduceMean"),
+    reduction<Smallest>("ReduceMin"),
+    reduction<Sum>("ReduceSum"),
+};
+
+}  // namespace
+
+KernelFamily reduction_kernels() { return kKernels; }
+
+}  // namespace ferry::cuda

@@ -1,0 +1,171 @@
+// Operators of the tensor family that work element by element: Cast, IsNaN, Where.
+#include "kernels/cuda/arithmetic.h"
+#include "kernels/cuda/element.h"
+#include "kernels/cuda/families.h"
+#include "kernels/cuda/map.h"
+#include "kernels/cuda/unit.h"
+#include "kernels/cuda/walk.h"
+
+namespace ferry::cuda {
+namespace {
+
+struct CountState : KernelState {
+  explicit CountState(const NodeFacts& node)
+      : count(map_count(node.input(0).shape)),
+        from(node.input(0).dtype),
+        to(node.output(0).dtype) {}
+  uint32_t count;
+  DType from, to;
+};
+
+std::unique_ptr<KernelState> prepare_count(const NodeFacts& node, Prepare&) {
+  return std::make_unique<CountState>(node);
+}
+
+// ---- Cast: as core/convert.h says
+// ------------------------------------------------------------------
+
+using CastTypes = TypeList<float, double, __half, __nv_bfloat16, int8_t, int16_t, int32_t, int64_t,
+                           uint8_t, uint16_t, uint32_t, uint64_t, bool>;
+
+// Toward zero; beyond 64 bits it saturates, then the low bits are kept; NaN is 0.
+template <typename To>
+__device__ To integer_from(double value) {
+  if (value != value) return 0;
+  if constexpr (std::is_same_v<To, uint64_t>) {
+    if (value >= 18446744073709551616.0) return ~uint64_t{0};
+    if (value >= 9223372036854775808.0) return static_cast<uint64_t>(value);
+  }
+  if (value >= 9223372036854775808.0) return static_cast<To>(INT64_MAX);
+  if (value < -9223372036854775808.0) return static_cast<To>(INT64_MIN);
+  return static_cast<To>(static_cast<int64_t>(value));
+}
+
+template <typename To, typename From>
+__device__ To cast(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From(0);  // NaN too is true
+  } else if constexpr (std::is_same_v<To, __half>) {
+    if constexpr (std::is_same_v<From, double>) return __double2half(value);
+    return __float2half(static_cast<float>(value));
+  } else if constexpr (std::is_same_v<To, __nv_bfloat16>) {
+    if constexpr (std::is_same_v<From, double>) return __double2bfloat16(value);
+    return __float2bfloat16(static_cast<float>(value));
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+    return integer_from<To>(value);
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <typename From, typename To>
+struct CastMap {
+  const From* in;
+  To* out;
+  __device__ void operator()(uint32_t index) const {
+    out[index] = cast<To>(static_cast<Compute<From>>(in[index]));
+  }
+};
+
+void run_cast(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const CountState*>(kernel_state);
+  visit(state.from, CastTypes(), [&]<typename From>() {
+    visit(state.to, CastTypes(), [&]<typename To>() {
+      launch_map(context, state.count,
+                 CastMap<From, To>{context.input<From>(0), context.output<To>(0)});
+    });
+  });
+}
+
+Support casts_to(const NodeFacts& node) {
+  const DType to = node.output(0).dtype;
+  if (type_set(CastTypes()).contains(to)) return Support::yes();
+  return Support::no(ReasonCode::dtype, "the cast is to " + std::string(to_string(to)));
+}
+
+// ---- IsNaN
+// ---------------------------------------------------------------------------------------
+
+template <typename T>
+struct IsNaNMap {
+  const T* in;
+  bool* out;
+  __device__ void operator()(uint32_t index) const {
+    const auto value = static_cast<Compute<T>>(in[index]);
+    out[index] = value != value;
+  }
+};
+
+void run_is_nan(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const CountState*>(kernel_state);
+  visit(state.from, FloatTypes(), [&]<typename T>() {
+    launch_map(context, state.count, IsNaNMap<T>{context.input<T>(0), context.output<bool>(0)});
+  });
+}
+
+// ---- Where
+// ---------------------------------------------------------------------------------------
+
+template <typename T>
+struct WhereMap {
+  Walk<3> walk;
+  const bool* condition;
+  const T* x;
+  const T* y;
+  T* out;
+
+  __device__ void operator()(uint32_t index) const {
+    int64_t at[3];
+    walk.offsets(index, at);
+    out[index] = condition[at[0]] ? x[at[1]] : y[at[2]];
+  }
+};
+
+struct WhereState : KernelState {
+  Walk<3> walk;
+  DType dtype = DType::undefined;
+};
+
+std::unique_ptr<KernelState> prepare_where(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<WhereState>();
+  state->walk = broadcast_walk<3>(
+      node.output(0).shape, {&node.input(0).shape, &node.input(1).shape, &node.input(2).shape});
+  state->dtype = node.input(1).dtype;
+  return state;
+}
+
+void run_where(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const WhereState*>(kernel_state);
+  visit_unit(state.dtype, [&]<typename T>() {
+    launch_map(context, state.walk.count,
+               WhereMap<T>{state.walk, context.input<bool>(0), context.input<T>(1),
+                           context.input<T>(2), context.output<T>(0)});
+  });
+}
+
+Support selects_bytes(const NodeFacts& node) {
+  const DType dtype = node.input(1).dtype;
+  if (kByteTypes.contains(dtype)) return Support::yes();
+  return Support::no(dtype == DType::string ? ReasonCode::string_type : ReasonCode::dtype,
+                     "input 1 is " + std::string(to_string(dtype)));
+}
+
+constexpr Kernel kKernels[] = {
+    {.op = "Cast",
+     .types = type_set(CastTypes()),
+     .prepare = prepare_count,
+     .run = run_cast,
+     .supports = casts_to},
+    {.op = "IsNaN", .types = kFloatTypes, .prepare = prepare_count, .run = run_is_nan},
+    {.op = "Where",
+     .types = kBool,
+     .prepare = prepare_where,
+     .run = run_where,
+     .supports = selects_bytes},
+};
+
+}  // namespace
+
+KernelFamily tensor_map_kernels() { return kKernels; }
+
+}  // namespace ferry::cuda
