@@ -114,6 +114,23 @@ void Graph::remove_node(NodeId id) {
   std::erase(order_, id);
 }
 
+void Graph::remove_nodes(const std::vector<bool>& dead) {
+  for (const NodeId id : order_) {
+    if (!dead[static_cast<size_t>(id)]) continue;
+    for (const ValueId output : nodes_[id].outputs) {
+      if (output != kNoValue) values_[output].producer = kNoNode;
+    }
+  }
+  std::erase_if(order_, [&](NodeId id) { return dead[static_cast<size_t>(id)]; });
+}
+
+void Graph::take_over_output(NodeId id, size_t port, ValueId value) {
+  values_[nodes_[id].outputs[port]].producer = kNoNode;
+  nodes_[id].outputs[port] = value;
+  values_[value].producer = id;
+  values_[value].producer_output = static_cast<int>(port);
+}
+
 std::string Graph::unique_name(std::string_view stem) const {
   std::string candidate(stem);
   for (int i = 1; find_value(candidate) != kNoValue; ++i) {

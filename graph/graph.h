@@ -113,6 +113,9 @@ class Graph {
   void replace_uses(ValueId from, ValueId to);  // in nodes and graph outputs
   void replace_uses_in(NodeId node, ValueId from, ValueId to);
   void remove_node(NodeId id);  // its outputs lose their producer; nothing may read them
+  void remove_nodes(const std::vector<bool>& dead);  // by node id
+  // Makes `value` output `port` of `node`, instead of the value that it writes now.
+  void take_over_output(NodeId node, size_t port, ValueId value);
   // A name that no value of this graph has yet, starting with `stem`.
   std::string unique_name(std::string_view stem) const;
 

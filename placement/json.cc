@@ -7,7 +7,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json bytes_json(const Bytes& bytes) {
+Json bytes_json(const ByteCount& bytes) {
   Json out{{"value", bytes.value}};
   if (!bytes.expression.empty()) out["expression"] = bytes.expression;
   return out;

@@ -139,8 +139,8 @@ class Recorder {
     data_.copies.push_back(std::move(copy));
   }
 
-  Bytes bytes_of(const Type& type) {
-    Bytes bytes;
+  ByteCount bytes_of(const Type& type) {
+    ByteCount bytes;
     bytes.expression = "?";
     if (!type.shape || type.dtype == DType::undefined) return bytes;
     Dim count(1);

@@ -39,7 +39,7 @@ struct FERRY_API PlacementRequest {
 };
 
 // A byte count that may depend on symbolic sizes.
-struct Bytes {
+struct ByteCount {
   int64_t value = 0;       // under the assumed sizes; 0 while not known at all
   std::string expression;  // "4*batch*seq" where symbolic, "?" where data decides, else empty
 };
@@ -72,7 +72,7 @@ struct WeightPlacement {
 struct CopyPlacement {
   std::string value;
   Device from, to;
-  Bytes bytes;
+  ByteCount bytes;
   std::string when;      // "load", "run", or "trip" (each run of the body that holds it)
   std::string producer;  // node path; "input" or "weight" where no node writes the value
   std::vector<std::string> consumers;  // node paths; "output" where the caller is one

@@ -1,0 +1,69 @@
+#include "executor/facts.h"
+
+#include <thread>
+
+#include "ferry/error.h"
+
+namespace ferry {
+namespace {
+
+TensorFacts value_facts(const Graph& graph, ValueId id) {
+  TensorFacts facts;
+  if (id == kNoValue) return facts;
+  const Value& value = graph.value(id);
+  facts.present = true;
+  facts.dtype = value.type.dtype;
+  if (value.type.shape) {
+    facts.has_shape = true;
+    facts.shape.reserve(value.type.shape->size());
+    for (const Dim& dim : *value.type.shape) {
+      facts.shape.push_back(dim.is_known() ? dim.value() : -1);
+    }
+  }
+  if (value.is_constant()) facts.constant = &value.constant;
+  return facts;
+}
+
+}  // namespace
+
+NodeFacts facts_of(const Graph& graph, const Node& node) {
+  NodeFacts facts;
+  facts.op = node.op;
+  facts.attributes = &node.attributes;
+  facts.inputs.reserve(node.inputs.size());
+  facts.outputs.reserve(node.outputs.size());
+  for (const ValueId id : node.inputs) facts.inputs.push_back(value_facts(graph, id));
+  for (const ValueId id : node.outputs) facts.outputs.push_back(value_facts(graph, id));
+  return facts;
+}
+
+std::span<const KernelFamily> kernels_of(Device device) {
+  return device.is_cpu() ? cpu_kernels() : backend(device).kernels();
+}
+
+NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Device device) const {
+  NodeCapability out;
+  if (node.op == kCopyOp) return out;
+  const NodeFacts facts = facts_of(graph, node);
+  const Kernel* kernel = find_kernel(kernels_of(device), facts, &out.support);
+  if (kernel == nullptr) {
+    out.support.ok = false;
+    return out;
+  }
+  out.support = Support::yes();
+  out.host_inputs = kernel->host_inputs;
+  out.metadata_inputs = kernel->metadata_inputs;
+  out.host_outputs = kernel->host_outputs;
+  return out;
+}
+
+std::string KernelCapability::device_name(Device device) const {
+  if (!device.is_cpu()) return backend(device).properties().name;
+  return std::to_string(std::thread::hardware_concurrency()) + " cores";
+}
+
+bool KernelCapability::simulated(Device device) const {
+  return !device.is_cpu() && backend(device).properties().simulated;
+}
+
+}  // namespace ferry

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "devices/device.h"
+#include "graph/graph.h"
+#include "kernels/kernel.h"
+#include "placement/placement.h"
+
+namespace ferry {
+
+// What kernels see of a node whose values are described in `graph`. Constants are pointed to, so
+// `graph` must outlive the result.
+NodeFacts facts_of(const Graph& graph, const Node& node);
+
+// The kernel tables of a device; empty for a device that this machine does not have.
+std::span<const KernelFamily> kernels_of(Device device);
+
+// Answers placement's questions from the kernel tables. Copy nodes can run anywhere.
+class KernelCapability : public Capability {
+ public:
+  NodeCapability ask(const Graph& graph, const Node& node, Device device) const override;
+  std::string device_name(Device device) const override;
+  bool simulated(Device device) const override;
+};
+
+}  // namespace ferry

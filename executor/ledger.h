@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ferry/device.h"
+
+namespace ferry {
+
+// One crossing between devices, or what was expected of it.
+struct LedgerEntry {
+  std::string value;  // "scope/value": as CopyPlacement::value
+  Device from, to;
+  int64_t bytes = 0;  // in all
+  int64_t times = 0;
+};
+
+// Every byte that crossed between devices in one run. Entries of the same value and direction are
+// added up. Not thread-safe: one run writes it.
+class CopyLedger {
+ public:
+  void record(const std::string& value, Device from, Device to, size_t bytes);
+  void expect(const std::string& value, Device from, Device to, size_t bytes);
+
+  const std::vector<LedgerEntry>& made() const { return made_; }
+  const std::vector<LedgerEntry>& planned() const { return planned_; }
+
+  // "" when what was made is what was planned, else a sentence for each difference.
+  std::string difference() const;
+
+ private:
+  static void add(std::vector<LedgerEntry>& entries, const std::string& value, Device from,
+                  Device to, size_t bytes);
+
+  std::vector<LedgerEntry> made_, planned_;
+};
+
+}  // namespace ferry

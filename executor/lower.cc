@@ -1,0 +1,339 @@
+#include <algorithm>
+
+#include "executor/facts.h"
+#include "executor/plan.h"
+#include "ferry/error.h"
+#include "graph/infer/infer.h"
+
+// Lowering, in order:
+//  1. Every value gets a slot; inputs, captures and constants have their memory already.
+//  2. Every node becomes a step: its kernel is chosen and, where all shapes are known, prepared.
+//     Nodes whose outputs were folded, and views, need no step.
+//  3. Slots of one memory are joined: views with what they view, outputs of elementwise steps with an
+//     input that nobody reads afterwards.
+//  4. Slots with an end are packed into one arena per device. What a copy touches lives for the
+//     whole run, since copies go on beside the steps.
+//  5. The first reader of each copied value is told to wait for it.
+//  6. Every step gets its part of the table of addresses.
+namespace ferry {
+namespace {
+
+constexpr size_t kAlignment = 256;
+
+class StepPrepare : public Prepare {
+ public:
+  StepPrepare(PlanServices& services, const NodeFacts& facts, Device device)
+      : services_(services), facts_(facts), device_(device) {}
+
+  void set_workspace(size_t bytes) override { workspace_ = bytes; }
+  int threads() const override { return services_.threads().size(); }
+  DeviceBackend* backend() const override {
+    return device_.is_cpu() ? nullptr : &ferry::backend(device_);
+  }
+  std::shared_ptr<const void> cached(int input, std::string_view layout,
+                                     FunctionRef<std::shared_ptr<const void>()> make) override {
+    const Tensor* weight = facts_.input(input).constant;
+    return weight == nullptr ? make() : services_.packed(*weight, layout, make);
+  }
+  size_t workspace() const { return workspace_; }
+
+ private:
+  PlanServices& services_;
+  const NodeFacts& facts_;
+  Device device_;
+  size_t workspace_ = 0;
+};
+
+class Lowering {
+ public:
+  Lowering(Graph graph, std::string scope, PlanServices& services)
+      : plan_(std::make_shared<Plan>()), services_(services) {
+    plan_->graph = std::make_shared<const Graph>(std::move(graph));
+    plan_->scope = std::move(scope);
+  }
+
+  std::shared_ptr<const Plan> run() {
+    make_slots();
+    for (const NodeId id : graph().order()) {
+      const Node& node = graph().node(id);
+      try {
+        make_step(id, node);
+      } catch (const Error& error) {
+        throw error.with_node(node.name, node.op);
+      }
+    }
+    place_outputs();
+    load_constants();
+    reuse_inputs();
+    plan_arenas();
+    add_waits();
+    make_arguments();
+    return plan_;
+  }
+
+ private:
+  const Graph& graph() const { return *plan_->graph; }
+  Slot& slot(SlotId id) { return plan_->slots[static_cast<size_t>(id)]; }
+
+  SlotId root(SlotId id) {
+    while (slot(id).root != id) id = slot(id).root;
+    return id;
+  }
+
+  // Slots have the ids of their values.
+  void make_slots() {
+    plan_->slots.resize(static_cast<size_t>(graph().value_count()));
+    for (SlotId id = 0; id < graph().value_count(); ++id) {
+      const Value& value = graph().value(id);
+      Slot& s = slot(id);
+      s.name = value.name;
+      s.device = value.device;
+      s.dtype = value.type.dtype;
+      s.root = id;
+      const auto shape = value.type.shape && value.type.kind == Type::Kind::tensor
+                             ? known_shape(*value.type.shape)
+                             : std::nullopt;
+      if (shape && s.dtype != DType::undefined) {
+        s.concrete = true;
+        s.shape = *shape;
+        s.bytes = dtype_bytes(s.dtype, numel_of(s.shape));
+      }
+      if (value.is_constant()) s.home = SlotHome::constant;
+    }
+    plan_->inputs = graph().inputs();
+    plan_->captures = graph().captures();
+    plan_->outputs = graph().outputs();
+    for (const auto* list : {&plan_->inputs, &plan_->captures}) {
+      for (const SlotId id : *list) {
+        if (slot(id).home != SlotHome::constant) slot(id).home = SlotHome::input;
+      }
+    }
+  }
+
+  bool folded(const Node& node) {
+    return node.op != kCopyOp && std::ranges::all_of(node.outputs, [&](ValueId id) {
+             return id == kNoValue || slot(id).home == SlotHome::constant;
+           });
+  }
+
+  bool concrete(const std::vector<SlotId>& ids) {
+    return std::ranges::all_of(ids, [&](SlotId id) {
+      return id == kNoSlot || (slot(id).concrete && slot(id).dtype != DType::string);
+    });
+  }
+
+  void make_step(NodeId id, const Node& node) {
+    if (folded(node)) return;
+    Step step;
+    step.node = id;
+    step.device = node.device;
+    step.inputs = node.inputs;
+    step.outputs = node.outputs;
+    step.captures = node.captures;
+    if (node.op == kCopyOp) {
+      step.kind = StepKind::copy;
+      if (!concrete(step.outputs)) slot(step.outputs[0]).home = SlotHome::owned;
+      plan_->steps.push_back(std::move(step));
+      return;
+    }
+    const NodeFacts facts = facts_of(graph(), node);
+    Support why;
+    step.kernel = find_kernel(kernels_of(node.device), facts, &why);
+    if (step.kernel == nullptr) {
+      throw Error(ErrorCode::unsupported,
+                  node.device.str() + " has no kernel for these sizes or types: " +
+                      std::string(to_string(why.reason)) + " (" + why.detail + ").");
+    }
+    const bool known = node.bodies.empty() && concrete(step.inputs) && concrete(step.outputs) &&
+                       host_inputs_known(step);
+    if (known && step.kernel->aliasing == Aliasing::view) {
+      slot(step.outputs[0]).root = step.inputs[0];
+      return;
+    }
+    if (known) {
+      StepPrepare prepare(services_, facts, node.device);
+      step.state = step.kernel->prepare(facts, prepare);
+      size_t& workspace = plan_->workspace_bytes[node.device];
+      workspace = std::max(workspace, prepare.workspace());
+    } else {
+      step.kind = StepKind::dynamic;
+      for (const SlotId output : step.outputs) {
+        if (output != kNoSlot) slot(output).home = SlotHome::owned;
+      }
+      if (!node.bodies.empty()) add_bodies(step, node);
+    }
+    plan_->steps.push_back(std::move(step));
+  }
+
+  bool host_inputs_known(const Step& step) {
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      if (step.inputs[i] != kNoSlot && step.kernel->host_inputs.contains(static_cast<int>(i)) &&
+          !graph().value(step.inputs[i]).is_constant()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void add_bodies(Step& step, const Node& node) {
+    step.body_index = static_cast<int>(plan_->bodies.size());
+    auto& caches = plan_->bodies.emplace_back();
+    for (const auto& body : node.bodies) {
+      auto graph = std::make_shared<Graph>(clone(*body));
+      for (size_t i = 0; i < node.captures.size(); ++i) {
+        Value& inner = graph->value(graph->captures()[i]);
+        const Value& outer = this->graph().value(node.captures[i]);
+        inner.type = outer.type;
+        if (outer.is_constant()) inner.constant = outer.constant;
+      }
+      caches.push_back(std::make_unique<PlanCache>(std::move(graph), node.name, services_));
+    }
+  }
+
+  // A graph output is written straight into the tensor that the caller gets.
+  void place_outputs() {
+    for (const SlotId id : plan_->outputs) {
+      Slot& s = slot(root(id));
+      if (s.home == SlotHome::arena) s.home = SlotHome::output;
+    }
+  }
+
+  void load_constants() {
+    const auto load = [&](SlotId id) {
+      if (id == kNoSlot) return;
+      Slot& s = slot(root(id));
+      if (s.home == SlotHome::constant && !s.constant.defined()) {
+        s.constant = services_.constant_on(graph().value(root(id)).constant, s.device);
+      }
+    };
+    for (const Step& step : plan_->steps) {
+      for (const SlotId id : step.inputs) load(id);
+      for (const SlotId id : step.captures) load(id);
+    }
+    for (const SlotId id : plan_->outputs) load(id);
+  }
+
+  // The last step that reads or writes each root.
+  std::vector<int> last_uses() {
+    std::vector<int> last(plan_->slots.size(), -1);
+    for (size_t i = 0; i < plan_->steps.size(); ++i) {
+      const Step& step = plan_->steps[i];
+      for (const auto* list : {&step.inputs, &step.outputs, &step.captures}) {
+        for (const SlotId id : *list) {
+          if (id != kNoSlot) last[static_cast<size_t>(root(id))] = static_cast<int>(i);
+        }
+      }
+    }
+    return last;
+  }
+
+  std::vector<bool> touched_by_copies() {
+    std::vector<bool> touched(plan_->slots.size(), false);
+    for (const Step& step : plan_->steps) {
+      if (step.kind != StepKind::copy) continue;
+      touched[static_cast<size_t>(root(step.inputs[0]))] = true;
+      touched[static_cast<size_t>(root(step.outputs[0]))] = true;
+    }
+    return touched;
+  }
+
+  void reuse_inputs() {
+    std::vector<int> last = last_uses();
+    std::vector<bool> touched = touched_by_copies();
+    for (size_t i = 0; i < plan_->steps.size(); ++i) {
+      const Step& step = plan_->steps[i];
+      if (step.kind != StepKind::kernel || step.kernel->aliasing != Aliasing::in_place) continue;
+      const SlotId output = step.outputs[0];
+      if (output == kNoSlot || root(output) != output || slot(output).home != SlotHome::arena) {
+        continue;
+      }
+      for (const SlotId input : step.inputs) {
+        if (input == kNoSlot) continue;
+        const SlotId r = root(input);
+        const auto at = static_cast<size_t>(r);
+        if (slot(r).home == SlotHome::arena && !touched[at] &&
+            last[at] == static_cast<int>(i) && slot(r).bytes == slot(output).bytes &&
+            slot(r).device == slot(output).device) {
+          slot(output).root = r;
+          last[at] = last[static_cast<size_t>(output)];
+          touched[at] = touched[static_cast<size_t>(output)];
+          break;
+        }
+      }
+    }
+  }
+
+  void plan_arenas() {
+    const std::vector<int> last = last_uses();
+    const std::vector<bool> touched = touched_by_copies();
+    std::vector<int> first(plan_->slots.size(), -1);
+    for (size_t i = plan_->steps.size(); i-- > 0;) {
+      for (const SlotId id : plan_->steps[i].outputs) {
+        if (id != kNoSlot) first[static_cast<size_t>(root(id))] = static_cast<int>(i);
+      }
+    }
+    std::map<Device, std::vector<SlotId>> members;
+    for (SlotId id = 0; id < static_cast<SlotId>(plan_->slots.size()); ++id) {
+      const auto at = static_cast<size_t>(id);
+      if (root(id) == id && slot(id).home == SlotHome::arena && first[at] >= 0) {
+        members[slot(id).device].push_back(id);
+      }
+    }
+    const int end = static_cast<int>(plan_->steps.size());
+    for (const auto& [device, ids] : members) {
+      std::vector<BlockLife> lives;
+      for (const SlotId id : ids) {
+        const auto at = static_cast<size_t>(id);
+        lives.push_back(touched[at] ? BlockLife{slot(id).bytes, 0, end}
+                                    : BlockLife{slot(id).bytes, first[at], last[at]});
+      }
+      const ArenaPlan arena = plan_arena(lives, kAlignment);
+      for (size_t i = 0; i < ids.size(); ++i) slot(ids[i]).offset = arena.offsets[i];
+      plan_->arena_bytes[device] = arena.bytes;
+    }
+  }
+
+  void add_waits() {
+    std::vector<bool> pending(plan_->slots.size(), false);
+    for (Step& step : plan_->steps) {
+      for (const auto* list : {&step.inputs, &step.captures}) {
+        for (const SlotId id : *list) {
+          if (id == kNoSlot) continue;
+          const SlotId r = root(id);
+          if (!pending[static_cast<size_t>(r)]) continue;
+          pending[static_cast<size_t>(r)] = false;
+          (slot(r).device.is_cpu() ? step.host_waits : step.device_waits).push_back(r);
+        }
+      }
+      if (step.kind == StepKind::copy) pending[static_cast<size_t>(root(step.outputs[0]))] = true;
+    }
+  }
+
+  void make_arguments() {
+    plan_->slot_arguments.resize(plan_->slots.size());
+    for (Step& step : plan_->steps) {
+      step.first_argument = plan_->argument_count;
+      for (const auto* list : {&step.inputs, &step.outputs}) {
+        for (const SlotId id : *list) {
+          const int32_t position = plan_->argument_count++;
+          if (id == kNoSlot) continue;
+          plan_->slot_arguments[static_cast<size_t>(root(id))].push_back(position);
+        }
+      }
+    }
+    for (SlotId id = 0; id < static_cast<SlotId>(plan_->slots.size()); ++id) {
+      slot(id).root = root(id);
+    }
+  }
+
+  std::shared_ptr<Plan> plan_;
+  PlanServices& services_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Plan> lower(Graph graph, std::string scope, PlanServices& services) {
+  return Lowering(std::move(graph), std::move(scope), services).run();
+}
+
+}  // namespace ferry

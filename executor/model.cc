@@ -1,0 +1,395 @@
+#include "ferry/model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <ostream>
+
+#include "core/nearest.h"
+#include "executor/evaluator.h"
+#include "executor/facts.h"
+#include "executor/model_impl.h"
+#include "ferry/cuda.h"
+#include "ferry/error.h"
+#include "graph/infer/infer.h"
+#include "graph/rewrite/rewrite.h"
+#include "importer/importer.h"
+
+namespace ferry {
+namespace {
+
+TensorInfo info_of(const Value& value) {
+  TensorInfo info;
+  info.name = value.name;
+  info.dtype = value.type.dtype;
+  info.has_shape = value.type.shape.has_value();
+  if (info.has_shape) {
+    for (const Dim& dim : *value.type.shape) info.dims.push_back(dim.str());
+  }
+  return info;
+}
+
+std::vector<TensorInfo> infos_of(const Graph& graph, const std::vector<ValueId>& ids) {
+  std::vector<TensorInfo> out;
+  for (const ValueId id : ids) out.push_back(info_of(graph.value(id)));
+  return out;
+}
+
+// Infers, folds and rewrites what the importer made.
+Graph optimized(Graph graph, const std::vector<std::string>& disabled) {
+  verify(graph, "the importer");
+  KernelEvaluator evaluator;
+  InferOptions options;
+  options.evaluator = &evaluator;
+  infer(graph, options);
+  rewrite(graph, disabled);
+  return graph;
+}
+
+ImportOptions import_options(const LoadOptions& options) {
+  ImportOptions out;
+  out.data_folder = options.external_data;
+  out.link_root = options.link_root;
+  return out;
+}
+
+}  // namespace
+
+// ---- names --------------------------------------------------------------------------------------
+
+std::string TensorInfo::str() const {
+  std::string out(to_string(dtype));
+  if (!has_shape) return out + "[...]";
+  out += "[";
+  for (size_t i = 0; i < dims.size(); ++i) out += (i > 0 ? ", " : "") + dims[i];
+  return out + "]";
+}
+
+const Tensor& NamedValues::operator[](std::string_view name) const {
+  std::vector<std::string> names;
+  for (const auto& [key, tensor] : items_) {
+    if (key == name) return tensor;
+    names.push_back(key);
+  }
+  throw Error(ErrorCode::not_found,
+              "there is no tensor named '" + std::string(name) + "'." + did_you_mean(name, names));
+}
+
+const Tensor& NamedValues::operator[](size_t index) const {
+  if (index < items_.size()) return items_[index].second;
+  throw Error(ErrorCode::not_found, "there is no tensor number " + std::to_string(index) +
+                                        "; there are " + std::to_string(items_.size()) + ".");
+}
+
+void NamedValues::add(std::string name, Tensor tensor) {
+  items_.emplace_back(std::move(name), std::move(tensor));
+}
+
+// ---- weights ------------------------------------------------------------------------------------
+
+Tensor WeightStore::on(const Tensor& weight, Device device) {
+  if (device.is_cpu()) return weight;
+  const std::lock_guard lock(mutex_);
+  Upload& upload = uploads_[{weight.data(), device}];
+  if (!upload.there.defined()) upload = {weight, weight.to(device)};
+  return upload.there.shape() == weight.shape() ? upload.there
+                                                : upload.there.reshape(weight.shape());
+}
+
+std::shared_ptr<const void> WeightStore::packed(const Tensor& weight, std::string_view layout,
+                                                FunctionRef<std::shared_ptr<const void>()> make) {
+  const std::lock_guard lock(mutex_);
+  Packed& entry = packed_[{weight.data(), std::string(layout)}];
+  if (entry.data == nullptr) entry = {weight, make()};
+  return entry.data;
+}
+
+void WeightStore::keep_only(Device device) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(uploads_, [&](const auto& entry) { return entry.first.second != device; });
+  packed_.clear();
+}
+
+int64_t WeightStore::uploaded_bytes() const {
+  const std::lock_guard lock(mutex_);
+  int64_t bytes = 0;
+  for (const auto& [key, upload] : uploads_) bytes += static_cast<int64_t>(upload.there.nbytes());
+  return bytes;
+}
+
+// ---- the model ----------------------------------------------------------------------------------
+
+class Model::Impl::Lease {
+ public:
+  Lease(Impl& model, std::shared_ptr<const Plan> plan) : model_(model) {
+    const std::lock_guard lock(model_.mutex);
+    auto& states = model_.idle_states;
+    const auto at = std::ranges::find_if(
+        states, [&](const auto& state) { return &state->plan() == plan.get(); });
+    if (at != states.end()) {
+      state_ = std::move(*at);
+      states.erase(at);
+    }
+    if (!model_.idle_scopes.empty()) {
+      scope_ = std::move(model_.idle_scopes.back());
+      model_.idle_scopes.pop_back();
+    }
+    if (!state_) state_ = std::make_unique<RunState>(std::move(plan), model_);
+    if (!scope_) scope_ = std::make_unique<RunScope>();
+    scope_->services = &model_;
+  }
+
+  RunState& state() { return *state_; }
+  RunScope& scope() { return *scope_; }
+
+  // The run succeeded: both can serve again.
+  void give_back() {
+    constexpr size_t kIdleStates = 8;
+    scope_->ledger = nullptr;
+    scope_->trace = nullptr;
+    const std::lock_guard lock(model_.mutex);
+    if (model_.idle_states.size() == kIdleStates) {
+      model_.idle_states.erase(model_.idle_states.begin());
+    }
+    model_.idle_states.push_back(std::move(state_));
+    model_.idle_scopes.push_back(std::move(scope_));
+  }
+
+ private:
+  Impl& model_;
+  std::unique_ptr<RunState> state_;
+  std::unique_ptr<RunScope> scope_;
+};
+
+Model::Impl::Impl(Graph source, const LoadOptions& options)
+    : graph(std::move(source)), pool(options.threads) {}
+
+void Model::Impl::apply(Placement next) {
+  idle_states.clear();
+  idle_scopes.clear();
+  placement = std::move(next);
+  weights.keep_only(placement.request().device);
+  // The graph is kept alive by the placement that it is part of.
+  plans = std::make_unique<PlanCache>(
+      std::shared_ptr<const Graph>(placement.data(), &placement.data()->graph), "", *this);
+}
+
+std::vector<Tensor> Model::Impl::ordered_inputs(const Inputs& inputs) const {
+  std::vector<std::string> names;
+  for (const ValueId id : graph.inputs()) names.push_back(graph.value(id).name);
+  std::vector<Tensor> out(names.size());
+  for (const auto& [name, tensor] : inputs) {
+    const auto at = std::ranges::find(names, name);
+    if (at == names.end()) {
+      throw Error(ErrorCode::not_found, "the model has no input named '" + name + "'." +
+                                            did_you_mean(name, names));
+    }
+    out[static_cast<size_t>(at - names.begin())] = tensor;
+  }
+  std::map<std::string, std::pair<int64_t, std::string>> symbols;  // size, and who gave it
+  for (size_t i = 0; i < names.size(); ++i) {
+    const TensorInfo info = info_of(graph.value(graph.inputs()[i]));
+    Tensor& tensor = out[i];
+    const std::string expected = "input '" + names[i] + "' wants " + info.str();
+    if (!tensor.defined()) {
+      throw Error(ErrorCode::not_found, expected + ", and none was given.");
+    }
+    if (tensor.dtype() != info.dtype) {
+      throw Error(ErrorCode::invalid_argument,
+                  expected + ", not " + std::string(to_string(tensor.dtype())) +
+                      ". Convert it with to(ferry::" + std::string(to_string(info.dtype)) + ").");
+    }
+    tensor = tensor.contiguous();
+    if (!info.has_shape) continue;
+    const std::string came = ", not shape " + to_string(std::span(tensor.shape()));
+    if (tensor.dim() != static_cast<int64_t>(info.dims.size())) {
+      throw Error(ErrorCode::invalid_argument, expected + came + ".");
+    }
+    for (size_t axis = 0; axis < info.dims.size(); ++axis) {
+      const Dim& dim = (*graph.value(graph.inputs()[i]).type.shape)[axis];
+      const int64_t size = tensor.shape()[axis];
+      if (dim.is_known() && dim.value() != size) {
+        throw Error(ErrorCode::invalid_argument,
+                    expected + came + ": axis " + std::to_string(axis) + " must be " + dim.str() +
+                        ".");
+      }
+      if (!dim.is_symbolic()) continue;
+      const auto [known, is_new] = symbols.emplace(dim.str(), std::pair(size, names[i]));
+      if (!is_new && known->second.first != size) {
+        throw Error(ErrorCode::invalid_argument,
+                    expected + came + ": '" + dim.str() + "' is " +
+                        std::to_string(known->second.first) + " in input '" +
+                        known->second.second + "'.");
+      }
+    }
+  }
+  return out;
+}
+
+Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<Tensor> ordered = ordered_inputs(inputs);
+  std::vector<Shape> shapes;
+  shapes.reserve(ordered.size());
+  for (const Tensor& tensor : ordered) shapes.push_back(tensor.shape());
+
+  Lease lease(*this, plans->get(shapes));
+  CopyLedger ledger;
+  Trace trace;
+  RunScope& scope = lease.scope();
+  const bool keep_ledger = options.check_ledger || options.report != nullptr;
+  scope.ledger = keep_ledger ? &ledger : nullptr;
+  scope.trace = options.trace ? &trace : nullptr;
+  scope.start = start;
+  std::vector<Tensor> outputs = lease.state().run(ordered, {}, scope);
+  scope.finish();
+  lease.give_back();
+
+  const std::string difference = keep_ledger ? ledger.difference() : "";
+  if (options.report != nullptr) {
+    RunReport& report = *options.report;
+    report = RunReport();
+    for (const LedgerEntry& entry : ledger.made()) {
+      report.copies.push_back({entry.value, entry.from, entry.to, entry.bytes, entry.times});
+    }
+    report.ledger_difference = difference;
+    if (options.trace) report.trace_json = trace.json();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  if (options.check_ledger && !difference.empty()) {
+    throw Error(ErrorCode::ledger_mismatch,
+                "the copies of this run are not those of its placement: " + difference);
+  }
+  Outputs named;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    named.add(graph.value(graph.outputs()[i]).name, std::move(outputs[i]));
+  }
+  return named;
+}
+
+// ---- the public face ----------------------------------------------------------------------------
+
+Model Model::load(const std::string& path, const LoadOptions& options) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  try {
+    Graph graph = optimized(import_model(path, import_options(options)), options.disabled_rewrites);
+    graph.name = name;
+    Model model(std::make_shared<Impl>(std::move(graph), options));
+    return model.to(Device::cpu());
+  } catch (const Error& error) {
+    throw error.with_model(name);
+  }
+}
+
+Model Model::load_bytes(std::span<const std::byte> bytes, const std::string& name,
+                        const LoadOptions& options) {
+  try {
+    const ferry::Bytes view(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    Graph graph =
+        optimized(import_model(view, nullptr, import_options(options)), options.disabled_rewrites);
+    graph.name = name;
+    Model model(std::make_shared<Impl>(std::move(graph), options));
+    return model.to(Device::cpu());
+  } catch (const Error& error) {
+    throw error.with_model(name);
+  }
+}
+
+Model& Model::to(Device device) {
+  PlacementRequest request;
+  request.device = device;
+  return to(request);
+}
+
+Model& Model::to(const PlacementRequest& request) { return to(plan(request)); }
+
+Model& Model::to(const Placement& placement) {
+  impl_->apply(placement);
+  return *this;
+}
+
+Model& Model::to(DType dtype) {
+  if (!is_floating(dtype)) {
+    throw Error(ErrorCode::invalid_argument,
+                "a model converts to floating types only, as a PyTorch module does; " +
+                    std::string(to_string(dtype)) + " is not one.");
+  }
+  try {
+    impl_->graph = with_dtype(impl_->graph, dtype);
+  } catch (const Error& error) {
+    throw error.with_model(name());
+  }
+  return to(impl_->placement.request());
+}
+
+Model& Model::cpu() { return to(Device::cpu()); }
+Model& Model::cuda(int index) { return to(Device(DeviceKind::cuda, index)); }
+
+Device Model::device() const { return impl_->placement.request().device; }
+const Placement& Model::placement() const { return impl_->placement; }
+
+Placement Model::plan(const PlacementRequest& request) const {
+  if (!request.device.is_cpu()) backend(request.device);  // device_missing before anything else
+  try {
+    return place(impl_->graph, request, KernelCapability());
+  } catch (const Error& error) {
+    throw error.with_model(name());
+  }
+}
+
+Outputs Model::run(const Inputs& inputs, const RunOptions& options) const {
+  try {
+    return impl_->run(inputs, options);
+  } catch (const Error& error) {
+    throw error.with_model(name());
+  }
+}
+
+const std::string& Model::name() const { return impl_->graph.name; }
+std::vector<TensorInfo> Model::inputs() const {
+  return infos_of(impl_->graph, impl_->graph.inputs());
+}
+std::vector<TensorInfo> Model::outputs() const {
+  return infos_of(impl_->graph, impl_->graph.outputs());
+}
+
+NamedValues Model::parameters() const {
+  NamedValues out;
+  const Graph& graph = impl_->graph;
+  const auto consumers = graph.consumers();
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const bool used = !consumers[static_cast<size_t>(id)].empty() || graph.is_output(id);
+    if (graph.value(id).is_constant() && used) {
+      out.add(graph.value(id).name, graph.value(id).constant);
+    }
+  }
+  return out;
+}
+
+std::string Model::str() const { return module_tree(impl_->graph); }
+std::string Model::graph() const { return to_string(impl_->placement.data()->graph); }
+int64_t Model::plans_made() const { return impl_->plans->plans_made(); }
+
+std::ostream& operator<<(std::ostream& out, const Model& model) { return out << model.str(); }
+
+// ---- cuda ---------------------------------------------------------------------------------------
+
+namespace cuda {
+
+bool is_available() { return device_count() > 0; }
+int device_count() { return ferry::device_count(DeviceKind::cuda); }
+std::string why_unavailable() {
+  std::string why;
+  ferry::device_count(DeviceKind::cuda, &why);
+  return why;
+}
+DeviceProperties device_properties(int index) {
+  const ferry::DeviceProperties& from = backend(Device(DeviceKind::cuda, index)).properties();
+  return {from.name, from.compute_major, from.compute_minor, from.memory_bytes,
+          from.multiprocessors};
+}
+void synchronize(int index) { backend(Device(DeviceKind::cuda, index)).synchronize(); }
+
+}  // namespace cuda
+}  // namespace ferry

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "executor/plan.h"
+#include "executor/run.h"
+#include "ferry/model.h"
+#include "placement/placement.h"
+
+namespace ferry {
+
+// Weights on their devices, and packed for kernels: each once, however many plans use it.
+// Thread-safe.
+class WeightStore {
+ public:
+  Tensor on(const Tensor& weight, Device device);
+  std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
+                                     FunctionRef<std::shared_ptr<const void>()> make);
+  // Drops uploads to devices other than `device` and everything that was packed.
+  void keep_only(Device device);
+  int64_t uploaded_bytes() const;
+
+ private:
+  struct Upload {
+    Tensor source, there;  // the source is held so that its address stays its own
+  };
+  struct Packed {
+    Tensor source;
+    std::shared_ptr<const void> data;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::pair<const void*, Device>, Upload> uploads_;
+  std::map<std::pair<const void*, std::string>, Packed> packed_;
+};
+
+struct Model::Impl : PlanServices {
+  Impl(Graph source, const LoadOptions& options);
+
+  // ---- PlanServices ---------------------------------------------------------------------------
+  Tensor constant_on(const Tensor& weight, Device device) override {
+    return weights.on(weight, device);
+  }
+  std::shared_ptr<const void> packed(
+      const Tensor& weight, std::string_view layout,
+      FunctionRef<std::shared_ptr<const void>()> make) override {
+    return weights.packed(weight, layout, make);
+  }
+  ThreadPool& threads() override { return pool; }
+
+  void apply(Placement next);
+  std::vector<Tensor> ordered_inputs(const Inputs& inputs) const;
+  Outputs run(const Inputs& inputs, const RunOptions& options);
+
+  // A RunState and a RunScope for one run; given back unless the run failed.
+  class Lease;
+
+  Graph graph;  // rewritten, device-neutral
+  ThreadPool pool;
+  WeightStore weights;
+  Placement placement;
+  std::unique_ptr<PlanCache> plans;
+
+  std::mutex mutex;  // guards the two lists
+  std::vector<std::unique_ptr<RunState>> idle_states;  // least recently used first
+  std::vector<std::unique_ptr<RunScope>> idle_scopes;
+};
+
+// A copy of `graph` with floating weights, inputs and arithmetic in `dtype` (Model::to(DType)).
+Graph with_dtype(const Graph& graph, DType dtype);
+
+// The module tree of a model (Model::str()).
+std::string module_tree(const Graph& graph);
+
+}  // namespace ferry

@@ -1,0 +1,49 @@
+#include <algorithm>
+
+#include "executor/evaluator.h"
+#include "executor/plan.h"
+#include "graph/infer/infer.h"
+
+namespace ferry {
+namespace {
+
+void set_shape(Value& value, const Shape& shape) {
+  value.type.shape = Dims(shape.begin(), shape.end());
+}
+
+}  // namespace
+
+Graph with_input_shapes(const Graph& graph, const std::vector<Shape>& shapes) {
+  Graph out = clone(graph);
+  KernelEvaluator evaluator;
+  InferOptions options;
+  options.evaluator = &evaluator;
+  size_t next = 0;
+  for (const ValueId id : out.inputs()) {
+    options.input_shapes[out.value(id).name] = shapes[next++];
+  }
+  for (const ValueId id : out.captures()) set_shape(out.value(id), shapes[next++]);
+  infer(out, options);
+  return out;
+}
+
+std::shared_ptr<const Plan> PlanCache::get(const std::vector<Shape>& shapes) {
+  const std::lock_guard lock(mutex_);
+  const auto at = std::ranges::find(entries_, shapes, &Entry::shapes);
+  if (at != entries_.end()) {
+    std::rotate(entries_.begin(), at, at + 1);
+    return entries_.front().plan;
+  }
+  Entry entry{shapes, lower(with_input_shapes(*graph_, shapes), scope_, services_)};
+  ++plans_made_;
+  if (entries_.size() == kCapacity) entries_.pop_back();
+  entries_.insert(entries_.begin(), std::move(entry));
+  return entries_.front().plan;
+}
+
+int64_t PlanCache::plans_made() const {
+  const std::lock_guard lock(mutex_);
+  return plans_made_;
+}
+
+}  // namespace ferry

@@ -1,0 +1,536 @@
+#include "executor/run.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "core/storage.h"
+#include "devices/copy.h"
+#include "executor/facts.h"
+#include "ferry/error.h"
+#include "graph/infer/infer.h"
+
+namespace ferry {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double us_since(Clock::time_point start, Clock::time_point now) {
+  return std::chrono::duration<double, std::micro>(now - start).count();
+}
+
+// A handle to memory that a RunState owns, valid while the run lasts.
+Tensor borrow(void* data, const Slot& slot) {
+  auto storage = std::make_shared<Storage>(data, slot.bytes, slot.device, nullptr);
+  return Tensor(std::move(storage), slot.shape, slot.dtype);
+}
+
+class RunPrepare : public Prepare {
+ public:
+  RunPrepare(PlanServices& services, Device device) : services_(services), device_(device) {}
+  void set_workspace(size_t bytes) override { workspace = bytes; }
+  int threads() const override { return services_.threads().size(); }
+  DeviceBackend* backend() const override {
+    return device_.is_cpu() ? nullptr : &ferry::backend(device_);
+  }
+  std::shared_ptr<const void> cached(int, std::string_view,
+                                     FunctionRef<std::shared_ptr<const void>()> make) override {
+    return make();
+  }
+
+  size_t workspace = 0;
+
+ private:
+  PlanServices& services_;
+  Device device_;
+};
+
+}  // namespace
+
+// ---- queues --------------------------------------------------------------------------------
+
+DeviceQueue::DeviceQueue(DeviceBackend& backend)
+    : backend_(backend),
+      compute_(backend.create_stream()),
+      upload_(backend.create_stream()),
+      download_(backend.create_stream()) {}
+
+Event& DeviceQueue::event() {
+  if (next_event_ == events_.size()) events_.push_back(backend_.create_event());
+  return *events_[next_event_++];
+}
+
+void DeviceQueue::synchronize() {
+  upload_->synchronize();
+  compute_->synchronize();
+  download_->synchronize();
+}
+
+DeviceQueue& RunScope::queue(Device device) {
+  const auto at = queues.find(device);
+  if (at != queues.end()) return at->second;
+  return queues.emplace(device, backend(device)).first->second;
+}
+
+void RunScope::synchronize() {
+  for (auto& [device, queue] : queues) queue.synchronize();
+}
+
+void RunScope::finish() {
+  synchronize();
+  for (auto& [device, queue] : queues) queue.reset();
+  kept.clear();
+}
+
+// ---- dynamic steps -----------------------------------------------------------------------------
+
+// A graph of one node, whose values take the shapes, and on the host the contents, of this run.
+class RunState::DynamicStep {
+ public:
+  DynamicStep(const Graph& graph, const Node& node) {
+    Node alone = node;
+    alone.bodies.clear();
+    alone.captures.clear();
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == kNoValue) continue;
+      Value value;
+      value.name = "i" + std::to_string(i);
+      value.type = graph.value(node.inputs[i]).type;
+      value.device = graph.value(node.inputs[i]).device;
+      alone.inputs[i] = graph_.add_value(std::move(value));
+    }
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] == kNoValue) continue;
+      Value value;
+      value.name = "o" + std::to_string(i);
+      value.type = graph.value(node.outputs[i]).type;
+      value.device = graph.value(node.outputs[i]).device;
+      alone.outputs[i] = graph_.add_value(std::move(value));
+    }
+    node_ = graph_.add_node(std::move(alone));
+  }
+
+  // Takes the inputs of this run; the facts are valid until the next call.
+  const NodeFacts& set_inputs(std::span<const Tensor> inputs) {
+    const Node& node = graph_.node(node_);
+    has_contents_ = false;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == kNoValue) continue;
+      Value& value = graph_.value(node.inputs[i]);
+      const Tensor& tensor = inputs[i];
+      value.type.kind = Type::Kind::tensor;
+      value.type.dtype = tensor.dtype();
+      value.type.shape = Dims(tensor.shape().begin(), tensor.shape().end());
+      value.constant = tensor.device().is_cpu() ? tensor : Tensor();
+      has_contents_ = has_contents_ || value.is_constant();
+    }
+    const std::vector<Type> types = infer_node(graph_, node_);
+    for (size_t i = 0; i < types.size(); ++i) {
+      if (node.outputs[i] != kNoValue) graph_.value(node.outputs[i]).type = types[i];
+    }
+    facts_ = facts_of(graph_, node);
+    return facts_;
+  }
+
+  // Prepared for the inputs just set.
+  void prepare(PlanServices& services, Device device) {
+    Support why;
+    kernel = find_kernel(kernels_of(device), facts_, &why);
+    if (kernel == nullptr) {
+      throw Error(ErrorCode::unsupported,
+                  device.str() + " has no kernel for the sizes or types of this run: " +
+                      std::string(to_string(why.reason)) + " (" + why.detail + ").");
+    }
+    if (kernel->aliasing == Aliasing::view) return;
+    RunPrepare run_prepare(services, device);
+    state = kernel->prepare(facts_, run_prepare);
+    if (!workspace || workspace->bytes() < run_prepare.workspace) {
+      workspace = allocate_on(device, run_prepare.workspace);
+    }
+  }
+
+  const Kernel* kernel = nullptr;
+  std::unique_ptr<KernelState> state;
+  std::shared_ptr<Storage> workspace;
+
+ private:
+  Graph graph_;
+  NodeId node_;
+  NodeFacts facts_;
+  bool has_contents_ = false;
+};
+
+class RunState::Allocator : public OutputAllocator {
+ public:
+  Allocator(const Step& step, std::span<const Tensor> inputs, RunState& state)
+      : step_(step), inputs_(inputs), state_(state) {}
+
+  void* allocate(int output, std::span<const int64_t> shape) override {
+    const Slot& slot = state_.plan_->slots[static_cast<size_t>(id(output))];
+    Tensor tensor = Tensor::empty(Shape(shape.begin(), shape.end()), slot.dtype, slot.device);
+    void* data = tensor.mutable_data();
+    state_.own(id(output), std::move(tensor));
+    return data;
+  }
+  void set(int output, Tensor tensor) override {
+    const Slot& slot = state_.plan_->slots[static_cast<size_t>(id(output))];
+    if (tensor.dtype() != slot.dtype || tensor.device() != slot.device) {
+      throw Error(ErrorCode::internal, "output " + std::to_string(output) + " is " +
+                                           std::string(to_string(tensor.dtype())) + " on " +
+                                           tensor.device().str() + ", the plan has " +
+                                           std::string(to_string(slot.dtype)) + " on " +
+                                           slot.device.str() + ".");
+    }
+    state_.own(id(output), std::move(tensor));
+  }
+  Tensor input(int input) override { return inputs_[static_cast<size_t>(input)]; }
+
+ private:
+  SlotId id(int output) const { return step_.outputs[static_cast<size_t>(output)]; }
+
+  const Step& step_;
+  std::span<const Tensor> inputs_;
+  RunState& state_;
+};
+
+class RunState::Bodies : public BodyRunner {
+ public:
+  Bodies(const Step& step, size_t index, RunState& parent, RunScope& scope)
+      : step_(step), index_(index), parent_(parent), scope_(scope) {}
+
+  std::vector<Tensor> run(int body, std::span<const Tensor> inputs) override {
+    const auto b = static_cast<size_t>(body);
+    PlanCache& cache = *parent_.plan_->bodies[static_cast<size_t>(step_.body_index)][b];
+    if (captures_.empty()) {
+      for (const SlotId id : step_.captures) captures_.push_back(parent_.tensor_of(id));
+    }
+    // The caller's tensors may be on another device than the body wants them.
+    const Graph& graph = cache.graph();
+    std::vector<Tensor> placed(inputs.begin(), inputs.end());
+    for (size_t i = 0; i < placed.size(); ++i) {
+      const Device wanted = graph.value(graph.inputs()[i]).device;
+      if (placed[i].device() == wanted) continue;
+      scope_.synchronize();
+      placed[i] = placed[i].to(wanted);
+    }
+    std::vector<Shape> shapes;
+    for (const Tensor& tensor : placed) shapes.push_back(tensor.shape());
+    for (const Tensor& tensor : captures_) shapes.push_back(tensor.shape());
+    const std::shared_ptr<const Plan> plan = cache.get(shapes);
+    auto& states = parent_.body_states_[index_];
+    if (states.size() <= b) states.resize(b + 1);
+    if (!states[b] || &states[b]->plan() != plan.get()) {
+      states[b] = std::make_unique<RunState>(plan, *scope_.services);
+    }
+    return states[b]->run(placed, captures_, scope_);
+  }
+
+ private:
+  const Step& step_;
+  size_t index_;
+  RunState& parent_;
+  RunScope& scope_;
+  std::vector<Tensor> captures_;
+};
+
+// ---- one run ------------------------------------------------------------------------------------
+
+RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
+    : plan_(std::move(plan)) {
+  for (const auto& [device, bytes] : plan_->arena_bytes) {
+    arenas_[device] = allocate_on(device, bytes);
+  }
+  for (const auto& [device, bytes] : plan_->workspace_bytes) {
+    if (bytes > 0) workspaces_[device] = allocate_on(device, bytes);
+  }
+  const size_t slots = plan_->slots.size(), steps = plan_->steps.size();
+  arguments_.assign(static_cast<size_t>(plan_->argument_count), nullptr);
+  addresses_.assign(slots, nullptr);
+  tensors_.resize(slots);
+  is_alias_.assign(slots, false);
+  ready_.assign(slots, nullptr);
+  contexts_.resize(steps);
+  dynamic_.resize(steps);
+  body_states_.resize(steps);
+  for (SlotId id = 0; id < static_cast<SlotId>(slots); ++id) {
+    const Slot& slot = plan_->slots[static_cast<size_t>(id)];
+    if (slot.root != id) continue;
+    if (slot.home == SlotHome::arena && arenas_.contains(slot.device)) {
+      bind(id, static_cast<char*>(arenas_[slot.device]->data()) + slot.offset);
+    } else if (slot.home == SlotHome::constant && slot.constant.defined()) {
+      bind(id, const_cast<void*>(slot.constant.data()));
+    }
+  }
+  for (size_t i = 0; i < steps; ++i) {
+    const Step& step = plan_->steps[i];
+    RunContext& context = contexts_[i];
+    context.inputs = arguments_.data() + step.first_argument;
+    context.outputs = arguments_.data() + step.first_argument + step.inputs.size();
+    context.threads = &services.threads();
+    const auto workspace = workspaces_.find(step.device);
+    if (workspace != workspaces_.end()) context.workspace = workspace->second->data();
+    if (step.kind == StepKind::dynamic) {
+      dynamic_[i] =
+          std::make_unique<DynamicStep>(*plan_->graph, plan_->graph->node(step.node));
+    }
+  }
+}
+
+RunState::~RunState() = default;
+
+void RunState::bind(SlotId id, void* address) {
+  addresses_[static_cast<size_t>(id)] = address;
+  for (const int32_t position : plan_->slot_arguments[static_cast<size_t>(id)]) {
+    arguments_[static_cast<size_t>(position)] = address;
+  }
+}
+
+void RunState::own(SlotId id, Tensor tensor, bool is_alias) {
+  bind(id, const_cast<void*>(tensor.data()));
+  is_alias_[static_cast<size_t>(id)] = is_alias;
+  tensors_[static_cast<size_t>(id)] = std::move(tensor);
+}
+
+// The value of a slot as a tensor: for steps that work on tensors.
+Tensor RunState::tensor_of(SlotId id) const {
+  const Slot& slot = plan_->slots[static_cast<size_t>(id)];
+  const Slot& root = plan_->slots[static_cast<size_t>(slot.root)];
+  if (root.home == SlotHome::constant) {
+    return slot.root == id ? root.constant : root.constant.reshape(slot.shape);
+  }
+  if (root.home == SlotHome::arena) {
+    return borrow(addresses_[static_cast<size_t>(slot.root)], slot);
+  }
+  const Tensor& tensor = tensors_[static_cast<size_t>(slot.root)];
+  return slot.root == id ? tensor : tensor.reshape(slot.shape);
+}
+
+void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
+  const Slot& slot = plan_->slots[static_cast<size_t>(id)];
+  if (slot.home != SlotHome::input) return;  // a constant inside a body
+  if (tensor.device() == slot.device) {
+    own(id, tensor);
+    return;
+  }
+  // The caller's tensor is elsewhere. A planned copy to where it is costs nothing; every other reader
+  // gets a copy on the host.
+  given_[id] = tensor;
+  const bool only_copied_there = std::ranges::all_of(plan_->steps, [&](const Step& step) {
+    const bool reads =
+        std::ranges::any_of(step.inputs,
+                            [&](SlotId input) {
+                              return input != kNoSlot &&
+                                     plan_->slots[static_cast<size_t>(input)].root == id;
+                            }) ||
+        std::ranges::find(step.captures, id) != step.captures.end();
+    return !reads || (step.kind == StepKind::copy && step.device == tensor.device());
+  });
+  const bool is_output = std::ranges::any_of(plan_->outputs, [&](SlotId output) {
+    return plan_->slots[static_cast<size_t>(output)].root == id;
+  });
+  if (only_copied_there && !is_output) {
+    bind(id, nullptr);
+    tensors_[static_cast<size_t>(id)] = tensor;
+    return;
+  }
+  own(id, tensor.to(slot.device));
+  if (scope.ledger != nullptr) {
+    scope.ledger->record(slot.name, tensor.device(), slot.device, tensor.nbytes());
+    scope.ledger->expect(slot.name, tensor.device(), slot.device, tensor.nbytes());
+  }
+}
+
+void RunState::make_outputs() {
+  for (const SlotId id : plan_->outputs) {
+    const SlotId root = plan_->slots[static_cast<size_t>(id)].root;
+    const Slot& slot = plan_->slots[static_cast<size_t>(root)];
+    if (slot.home == SlotHome::output && !tensors_[static_cast<size_t>(root)].defined()) {
+      own(root, Tensor::empty(slot.shape, slot.dtype, slot.device));
+    }
+  }
+}
+
+void RunState::wait_for(const Step& step, RunScope& scope) {
+  for (const SlotId id : step.host_waits) {
+    if (Event* event = std::exchange(ready_[static_cast<size_t>(id)], nullptr)) event->wait();
+  }
+  for (const SlotId id : step.device_waits) {
+    if (Event* event = std::exchange(ready_[static_cast<size_t>(id)], nullptr)) {
+      scope.queue(plan_->slots[static_cast<size_t>(id)].device).compute().wait(*event);
+    }
+  }
+}
+
+void RunState::run_kernel(size_t index, RunScope& scope) {
+  const Step& step = plan_->steps[index];
+  RunContext& context = contexts_[index];
+  if (!step.device.is_cpu()) context.stream = &scope.queue(step.device).compute();
+  step.kernel->run(step.state.get(), context);
+}
+
+void RunState::run_dynamic(const Step& step, RunScope& scope) {
+  const auto index = static_cast<size_t>(&step - plan_->steps.data());
+  const Node& node = plan_->graph->node(step.node);
+  std::vector<Tensor> inputs(step.inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (step.inputs[i] != kNoSlot) inputs[i] = tensor_of(step.inputs[i]);
+  }
+  RunContext context = contexts_[index];
+  if (!step.device.is_cpu()) context.stream = &scope.queue(step.device).compute();
+  Allocator allocator(step, inputs, *this);
+  context.allocator = &allocator;
+
+  if (!node.bodies.empty()) {
+    Bodies bodies(step, index, *this, scope);
+    context.bodies = &bodies;
+    const NodeFacts facts = facts_of(*plan_->graph, node);
+    RunPrepare prepare(*scope.services, step.device);
+    const auto state =
+        step.kernel->prepare ? step.kernel->prepare(facts, prepare) : nullptr;
+    step.kernel->run(state.get(), context);
+    return;
+  }
+  DynamicStep& dynamic = *dynamic_[index];
+  const NodeFacts& facts = dynamic.set_inputs(inputs);
+  dynamic.prepare(*scope.services, step.device);
+  if (dynamic.kernel->aliasing == Aliasing::view) {
+    own(step.outputs[0], inputs[0].reshape(facts.output(0).shape), true);
+    return;
+  }
+  for (size_t i = 0; i < step.outputs.size(); ++i) {
+    if (step.outputs[i] == kNoSlot || !facts.outputs[i].concrete()) continue;
+    const Slot& slot = plan_->slots[static_cast<size_t>(step.outputs[i])];
+    own(step.outputs[i],
+        Tensor::empty(facts.outputs[i].shape, facts.outputs[i].dtype, slot.device));
+  }
+  if (dynamic.workspace) context.workspace = dynamic.workspace->data();
+  dynamic.kernel->run(dynamic.state.get(), context);
+}
+
+void RunState::run_copy(const Step& step, RunScope& scope) {
+  const SlotId from = step.inputs[0], to = step.outputs[0];
+  const SlotId from_root = plan_->slots[static_cast<size_t>(from)].root;
+  const Slot& target = plan_->slots[static_cast<size_t>(to)];
+  if (const auto given = given_.find(from_root);
+      given != given_.end() && given->second.device() == target.device) {
+    own(to, given->second, true);
+    return;
+  }
+  const Tensor source = tensor_of(from);
+  const size_t bytes = source.nbytes();
+  if (target.home == SlotHome::owned) {
+    own(to, Tensor::empty(source.shape(), source.dtype(), target.device));
+  }
+  if (scope.ledger != nullptr) {
+    const std::string& name = plan_->slots[static_cast<size_t>(from)].name;
+    scope.ledger->expect(plan_->scope.empty() ? name : plan_->scope + "/" + name, source.device(),
+                         target.device, bytes);
+  }
+  void* destination = addresses_[static_cast<size_t>(target.root)];
+  if (bytes == 0) return;
+  const Device device = target.device.is_cpu() ? source.device() : target.device;
+  DeviceQueue& queue = scope.queue(device);
+  const bool up = source.device().is_cpu(), down = target.device.is_cpu();
+  if (!up && !down && source.device() != target.device) {
+    // Between two devices: through the host, in order.
+    scope.queue(source.device()).compute().synchronize();
+    copy_now(destination, target.device, source.data(), source.device(), bytes);
+  } else {
+    Stream& stream = up ? queue.upload() : queue.download();
+    // A download reads what compute wrote. An upload in a body may write where the trip before is
+    // still read.
+    if (!up || !plan_->scope.empty()) {
+      Event& produced = queue.event();
+      queue.compute().record(produced);
+      stream.wait(produced);
+    }
+    stream.copy(destination, source.data(), bytes,
+                up ? CopyDirection::host_to_device : CopyDirection::device_to_host);
+    Event& copied = queue.event();
+    stream.record(copied);
+    ready_[static_cast<size_t>(target.root)] = &copied;
+  }
+  if (scope.ledger != nullptr) {
+    const std::string& name = plan_->slots[static_cast<size_t>(from)].name;
+    scope.ledger->record(plan_->scope.empty() ? name : plan_->scope + "/" + name, source.device(),
+                         target.device, bytes);
+  }
+}
+
+void RunState::run_steps(RunScope& scope) {
+  const Step* current = nullptr;
+  try {
+    for (size_t i = 0; i < plan_->steps.size(); ++i) {
+      const Step& step = plan_->steps[i];
+      current = &step;
+      const auto start = scope.trace != nullptr ? Clock::now() : Clock::time_point();
+      if (!step.host_waits.empty() || !step.device_waits.empty()) wait_for(step, scope);
+      switch (step.kind) {
+        case StepKind::kernel:
+          run_kernel(i, scope);
+          break;
+        case StepKind::dynamic:
+          run_dynamic(step, scope);
+          break;
+        case StepKind::copy:
+          run_copy(step, scope);
+          break;
+      }
+      if (scope.trace != nullptr) {
+        scope.synchronize();
+        const Node& node = plan_->graph->node(step.node);
+        scope.trace->add({node.name, step.kind == StepKind::copy ? "copy" : node.op,
+                          step.device.str(), us_since(scope.start, start),
+                          us_since(start, Clock::now())});
+      }
+    }
+  } catch (const Error& error) {
+    const Node& node = plan_->graph->node(current->node);
+    throw error.with_node(node.name, node.op);
+  } catch (const std::bad_alloc&) {
+    const Node& node = plan_->graph->node(current->node);
+    throw Error(ErrorCode::out_of_memory, "the host has no memory left for this step.")
+        .with_node(node.name, node.op);
+  }
+}
+
+std::vector<Tensor> RunState::take_outputs(RunScope& scope) {
+  std::vector<Tensor> outputs;
+  for (const SlotId id : plan_->outputs) {
+    const SlotId root = plan_->slots[static_cast<size_t>(id)].root;
+    if (Event* event = std::exchange(ready_[static_cast<size_t>(root)], nullptr)) {
+      const Device device = plan_->slots[static_cast<size_t>(root)].device;
+      if (device.is_cpu()) {
+        event->wait();
+      } else {
+        scope.queue(device).compute().wait(*event);
+      }
+    }
+    const SlotHome home = plan_->slots[static_cast<size_t>(root)].home;
+    Tensor tensor = tensor_of(id);
+    // The caller must not hold memory of the plan, of a weight, or of its own input.
+    const bool fresh = home == SlotHome::output ||
+                       (home == SlotHome::owned && !is_alias_[static_cast<size_t>(root)]);
+    if (!fresh && !tensor.device().is_cpu()) scope.synchronize();
+    outputs.push_back(fresh ? std::move(tensor) : tensor.clone());
+  }
+  return outputs;
+}
+
+std::vector<Tensor> RunState::run(std::span<const Tensor> inputs, std::span<const Tensor> captures,
+                                  RunScope& scope) {
+  given_.clear();
+  for (size_t i = 0; i < inputs.size(); ++i) bind_input(plan_->inputs[i], inputs[i], scope);
+  for (size_t i = 0; i < captures.size(); ++i) bind_input(plan_->captures[i], captures[i], scope);
+  make_outputs();
+  run_steps(scope);
+  std::vector<Tensor> outputs = take_outputs(scope);
+  for (Tensor& tensor : tensors_) {
+    if (!tensor.defined()) continue;
+    if (!tensor.device().is_cpu()) scope.kept.push_back(tensor);
+    tensor = Tensor();
+  }
+  return outputs;
+}
+
+}  // namespace ferry

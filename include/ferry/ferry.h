@@ -1,0 +1,10 @@
+#pragma once
+
+// Everything a program needs of Ferry.
+#include "ferry/cuda.h"
+#include "ferry/device.h"
+#include "ferry/dtype.h"
+#include "ferry/error.h"
+#include "ferry/model.h"
+#include "ferry/placement.h"
+#include "ferry/tensor.h"
