@@ -7,6 +7,7 @@ set(FERRY_CUDA_SOURCES
   devices/cuda/staging.cc
   devices/cuda/stream.cc
   kernels/cuda/blas_plain.cu
+  kernels/cuda/dnn_plain.cu
   kernels/cuda/generator.cu
   kernels/cuda/logical.cu
   kernels/cuda/math_binary.cu
@@ -14,6 +15,9 @@ set(FERRY_CUDA_SOURCES
   kernels/cuda/math_matrix.cu
   kernels/cuda/math_softmax.cu
   kernels/cuda/math_unary.cu
+  kernels/cuda/nn_conv.cu
+  kernels/cuda/nn_norm.cu
+  kernels/cuda/nn_pool.cu
   kernels/cuda/reduction.cu
   kernels/cuda/table.cc
   kernels/cuda/tensor_gather.cu
@@ -21,5 +25,6 @@ set(FERRY_CUDA_SOURCES
   kernels/cuda/tensor_move.cu
   kernels/cuda/tensor_pad.cu
   kernels/cuda/tensor_shape.cc
-  kernels/cuda/walk.cu)
+  kernels/cuda/walk.cu
+  kernels/cuda/window3.cu)
 list(TRANSFORM FERRY_CUDA_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)

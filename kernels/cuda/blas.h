@@ -13,14 +13,15 @@
 // algorithm (blas_plain.cu).
 namespace ferry::cuda {
 
-// C[i] = alpha * op(A[i]) * op(B[i]) + beta * C[i] for each of `batch` matrices. All matrices are
-// dense and row-major: op(A) is m x k, op(B) is k x n, C is m x n; a transposed operand lies in
-// memory as its transpose. 16-bit types are summed in float32.
+// C[i] = alpha * op(A[i]) * op(B[i]), added to what C[i] holds where `accumulate` is set, for each
+// of `batch` matrices. All matrices are dense and row-major: op(A) is m x k, op(B) is k x n, C is m
+// x n; a transposed operand lies in memory as its transpose. 16-bit types are summed in float32.
 struct GemmProblem {
   DType dtype = DType::float32;
   int64_t m = 0, n = 0, k = 0;
   bool transpose_a = false, transpose_b = false;
-  float alpha = 1, beta = 0;
+  float alpha = 1;
+  bool accumulate = false;
   int64_t batch = 1;
   int64_t stride_a = 0, stride_b = 0, stride_c = 0;  // in elements; 0 repeats the same matrix
 };

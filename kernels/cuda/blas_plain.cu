@@ -21,7 +21,8 @@ struct GemmArguments {
   int64_t row_a, column_a, row_b, column_b;  // strides of op(A) and op(B)
   int64_t stride_a, stride_b, stride_c;      // from batch to batch
   int64_t batch;
-  float alpha, beta;
+  float alpha;
+  bool accumulate;
 };
 
 // The blocks stride over row tiles and batches beyond the grid's limits.
@@ -55,9 +56,7 @@ __global__ void gemm_kernel(GemmArguments p) {
       if (row < p.m && column < p.n) {
         T& out = c[row * p.n + column];
         if (p.alpha != 1.0f) sum = static_cast<C>(static_cast<C>(p.alpha) * sum);
-        if (p.beta != 0.0f) {
-          sum = static_cast<C>(sum + static_cast<C>(p.beta) * static_cast<C>(out));
-        }
+        if (p.accumulate) sum = Add::apply(sum, static_cast<C>(out));
         out = static_cast<T>(sum);
       }
     }
@@ -86,7 +85,7 @@ class PlainGemm final : public GemmPlan {
         .stride_c = p.stride_c,
         .batch = p.batch,
         .alpha = p.alpha,
-        .beta = p.beta,
+        .accumulate = p.accumulate,
     };
     const auto tiles = [](int64_t size) { return (size + kTile - 1) / kTile; };
     const dim3 grid(static_cast<unsigned>(tiles(p.n)),

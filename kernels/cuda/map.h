@@ -33,12 +33,15 @@ __global__ void map_kernel(uint32_t count, F f) {
 // Queues f(0), ..., f(count - 1) in no particular order. F is trivially copyable, holds its device
 // pointers as plain members, and has `__device__ void operator()(uint32_t index) const`.
 template <typename F>
-void launch_map(const RunContext& context, uint32_t count, const F& f) {
+void launch_map(cudaStream_t stream, uint32_t count, const F& f) {
   if (count == 0) return;
   constexpr unsigned kPerBlock = kMapThreads * kMapItems;
   const unsigned blocks = (count + kPerBlock - 1) / kPerBlock;
-  check(launch<map_kernel<F>>(blocks, kMapThreads, 0, stream_of(context).activate(), count, f),
-        "launch a kernel");
+  check(launch<map_kernel<F>>(blocks, kMapThreads, 0, stream, count, f), "launch a kernel");
+}
+template <typename F>
+void launch_map(const RunContext& context, uint32_t count, const F& f) {
+  launch_map(stream_of(context).activate(), count, f);
 }
 
 }  // namespace ferry::cuda

@@ -109,23 +109,25 @@ void run_matmul(const KernelState* kernel_state, const RunContext& context) {
 // -----------------------------------------
 
 template <typename T>
-struct SpreadMap {
+struct ScaledBroadcastMap {
   Walk<1> walk;
   const T* in;
   T* out;
+  float scale;
 
   __device__ void operator()(uint32_t index) const {
     int64_t from[1];
     walk.offsets(index, from);
-    out[index] = in[from[0]];
+    const auto value = static_cast<Compute<T>>(in[from[0]]);
+    out[index] = static_cast<T>(scale == 1.0f ? value : static_cast<Compute<T>>(scale) * value);
   }
 };
 
 struct GemmState : KernelState {
   std::unique_ptr<GemmPlan> plan;  // nullptr: the output is empty
   DType dtype = DType::undefined;
-  bool spreads_c = false;
-  Walk<1> walk;  // of C over the output
+  float beta = 0;  // 0: there is no C
+  Walk<1> walk;    // of C over the output
 };
 
 std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepare) {
@@ -141,9 +143,9 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
   problem.n = output[1];
   problem.k = problem.transpose_a ? a[0] : a[1];
   if (problem.m == 0 || problem.n == 0) return state;
-  problem.beta = node.has_input(2) ? node.attributes->get_float("beta") : 0.0f;
-  state->spreads_c = problem.beta != 0.0f;
-  if (state->spreads_c) state->walk = broadcast_walk<1>(output, {&node.input(2).shape});
+  if (node.has_input(2)) state->beta = node.attributes->get_float("beta");
+  problem.accumulate = state->beta != 0.0f;
+  if (problem.accumulate) state->walk = broadcast_walk<1>(output, {&node.input(2).shape});
   state->plan = make_plan(problem, prepare);
   return state;
 }
@@ -151,10 +153,11 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
 void run_gemm(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const GemmState*>(kernel_state);
   if (!state.plan) return;
-  if (state.spreads_c) {
+  if (state.beta != 0.0f) {
     visit(state.dtype, MatrixTypes(), [&]<typename T>() {
-      launch_map(context, state.walk.count,
-                 SpreadMap<T>{state.walk, context.input<T>(2), context.output<T>(0)});
+      launch_map(
+          context, state.walk.count,
+          ScaledBroadcastMap<T>{state.walk, context.input<T>(2), context.output<T>(0), state.beta});
     });
   }
   state.plan->run(stream_of(context).activate(), context.inputs[0], context.inputs[1],
