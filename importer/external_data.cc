@@ -139,8 +139,8 @@ const MappedFile& ExternalData::file(const std::string& location) {
 MappedFile ExternalData::view(const std::string& location, uint64_t offset, uint64_t length) {
   const MappedFile& mapped = file(location);
   if (offset > mapped.bytes.size() || length > mapped.bytes.size() - offset) {
-    refuse(location, fmt::format("bytes {} to {} are wanted and the file has {}", offset,
-                                 offset + length, mapped.bytes.size()));
+    refuse(location, fmt::format("{} bytes from offset {} on are wanted and the file has {}",
+                                 length, offset, mapped.bytes.size()));
   }
   return {mapped.bytes.subspan(offset, length), mapped.owner};
 }

@@ -141,11 +141,11 @@ void ModelImporter::expand_call(const onnx::NodeProto& proto, const LocalFunctio
   for (const onnx::AttributeProto& attribute : body.attribute_proto()) {
     inner.attributes[attribute.name()] = &attribute;
   }
-  for (const onnx::AttributeProto* attribute : attributes_of(proto, frame)) {
-    auto declared = inner.attributes.find(attribute->name());
+  for (const auto& [name, attribute] : attributes_of(proto, frame)) {
+    auto declared = inner.attributes.find(name);
     if (declared == inner.attributes.end()) {
-      fail(ProblemCode::attribute, fmt::format("the function {} has no attribute {}",
-                                               function_name(body), quoted(attribute->name())));
+      fail(ProblemCode::attribute,
+           fmt::format("the function {} has no attribute {}", function_name(body), quoted(name)));
     }
     if (attribute->has_g() || attribute->graphs_size() > 0) {
       fail(ProblemCode::unsupported, "graphs as attributes of local functions are not supported");

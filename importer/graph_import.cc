@@ -152,11 +152,11 @@ void ModelImporter::import_inputs(const onnx::GraphProto& proto, Scope& scope,
       if (initialized.contains(name)) continue;
       check_new_name(name, scope);
       auto declared = scope.declared.find(name);
-      if (outermost && declared == scope.declared.end()) {
-        fail(ProblemCode::type, fmt::format("the input {} has no type", quoted(name)));
-      }
       Type type = declared == scope.declared.end() ? Type() : declared->second;
       scope.define(name, scope.graph().add_input(scope.builder().claim(name), std::move(type)));
+      if (outermost && info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) {
+        fail(ProblemCode::type, fmt::format("the input {} has no type", quoted(name)));
+      }
     } catch (const ProblemError& problem) {
       report(problem, place, "");
     }

@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "importer/functions.h"
 #include "importer/importer.h"
+#include "importer/node_reader.h"
 #include "importer/onnx_wire.pb.h"
 #include "importer/problems.h"
 #include "importer/scope.h"
@@ -33,8 +34,6 @@ struct Siblings {
   const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes;
   std::shared_ptr<const NodeOrder> order;  // made when it is first needed
 };
-
-using AttributeList = std::vector<const onnx::AttributeProto*>;
 
 // The walk over one parsed model: fills the graph and collects what is wrong. The methods are in
 // graph_import.cc (graphs), node_import.cc (nodes) and functions.cc (calls).

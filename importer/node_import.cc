@@ -155,7 +155,7 @@ AttributeList ModelImporter::attributes_of(const onnx::NodeProto& proto, const F
   AttributeList list;
   for (const onnx::AttributeProto& attribute : proto.attribute()) {
     if (attribute.ref_attr_name().empty()) {
-      list.push_back(&attribute);
+      list.push_back({attribute.name(), &attribute});
       continue;
     }
     std::string reference = quoted(attribute.ref_attr_name());
@@ -177,7 +177,7 @@ AttributeList ModelImporter::attributes_of(const onnx::NodeProto& proto, const F
       fail(ProblemCode::attribute, fmt::format("attribute {} refers to {}, which has another type",
                                                quoted(attribute.name()), reference));
     }
-    list.push_back(found->second);
+    list.push_back({attribute.name(), found->second});
   }
   return list;
 }
@@ -215,7 +215,7 @@ void ModelImporter::import_node(const onnx::NodeProto& proto, Scope& scope, cons
   Node node;
   node.name = paths_.claim(path_of(proto, scope));
   node.op = operator_name(proto.domain(), proto.op_type());
-  node.sources = {proto.name()};
+  if (!proto.name().empty()) node.sources = {proto.name()};
   for (const std::string& input : proto.input()) {
     node.inputs.push_back(resolve_input(input, scope, proto, node.name, siblings));
   }
@@ -285,23 +285,22 @@ void ModelImporter::import_operator(const onnx::NodeProto& proto, Node node, Sco
 void ModelImporter::import_bodies(Node& node, const AttributeList& attributes, Scope& scope,
                                   const Frame& frame, int depth) {
   // If's branches in the order of the IR: then, else.
-  std::vector<const onnx::AttributeProto*> graphs;
-  for (const onnx::AttributeProto* attribute : attributes) {
-    if (attribute->has_g()) graphs.push_back(attribute);
+  AttributeList graphs;
+  for (const GivenAttribute& attribute : attributes) {
+    if (attribute.value->has_g()) graphs.push_back(attribute);
   }
   if (graphs.empty()) return;
   std::sort(graphs.begin(), graphs.end(),
-            [](const auto* a, const auto* b) { return a->name() > b->name(); });
+            [](const auto& a, const auto& b) { return a.name > b.name; });
   Captures captures;
   std::vector<std::unique_ptr<GraphBuilder>> builders;
   std::vector<std::unique_ptr<Scope>> scopes;
-  for (const onnx::AttributeProto* attribute : graphs) {
+  for (const auto& [name, attribute] : graphs) {
     auto body = std::make_shared<Graph>();
     body->name = attribute->g().name();
     builders.push_back(std::make_unique<GraphBuilder>(*body));
-    scopes.push_back(std::make_unique<Scope>(*builders.back(), paths_,
-                                             fmt::format("{}/{}/", node.name, attribute->name()),
-                                             scope, captures));
+    scopes.push_back(std::make_unique<Scope>(
+        *builders.back(), paths_, fmt::format("{}/{}/", node.name, name), scope, captures));
     // All bodies have all captures, in one order; those of earlier bodies come first.
     scopes.back()->sync_captures();
     node.bodies.push_back(std::move(body));

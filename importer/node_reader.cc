@@ -260,9 +260,8 @@ const Proto* NodeReader::raw(std::string_view attribute) const {
   return found == raw_.end() ? nullptr : found->second;
 }
 
-void NodeReader::read_attributes(const std::vector<const Proto*>& given, TensorReader& tensors) {
-  for (const Proto* proto : given) {
-    const std::string& name = proto->name();
+void NodeReader::read_attributes(const AttributeList& given, TensorReader& tensors) {
+  for (const auto& [name, proto] : given) {
     // What the first opsets said of memory is of no use; ONNX dropped it at opset 6.
     if (name == "consumed_inputs" && row_.since[0] == 1 && opset_ < 6) continue;
     const AttrSpec* spec = find_spec(row_.attributes, name, opset_);

@@ -18,6 +18,13 @@ class AttributeProto;
 
 class TensorReader;
 
+// An attribute of a node. Within a function the value can be the call's, under another name.
+struct GivenAttribute {
+  std::string name;
+  const onnx::AttributeProto* value;
+};
+using AttributeList = std::vector<GivenAttribute>;
+
 // One node while it is brought to the IR's form: what a row's reader works on.
 //
 // When a reader starts, node() has its inputs, outputs and bodies, and the attributes of the newest
@@ -71,8 +78,7 @@ class NodeReader {
 
   // ---- the importer's side --------------------------------------------------------------------
   // Reads, checks and completes the attributes. Throws ProblemError at the first that is wrong.
-  void read_attributes(const std::vector<const onnx::AttributeProto*>& given,
-                       TensorReader& tensors);
+  void read_attributes(const AttributeList& given, TensorReader& tensors);
   // The attribute as it is in the file, or nullptr: for graphs and types.
   const onnx::AttributeProto* raw(std::string_view attribute) const;
   // Puts the node, and what it needs after it, into the graph.
