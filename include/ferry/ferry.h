@@ -5,6 +5,7 @@
 #include "ferry/device.h"
 #include "ferry/dtype.h"
 #include "ferry/error.h"
+#include "ferry/inspect.h"
 #include "ferry/model.h"
 #include "ferry/placement.h"
 #include "ferry/tensor.h"

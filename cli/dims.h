@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ferry/model.h"
+
+namespace ferry::cli {
+
+// "batch=8,seq=128", possibly several times. Throws Error invalid_argument for what is no size.
+std::map<std::string, int64_t> parse_dims(const std::vector<std::string>& texts);
+
+// Throws Error invalid_argument, with the nearest name, when one of `dims` is no symbol of the
+// model's inputs.
+void require_known_dims(const std::map<std::string, int64_t>& dims, const Model& model);
+
+}  // namespace ferry::cli

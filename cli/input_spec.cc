@@ -1,0 +1,226 @@
+#include "cli/input_spec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+
+#include "cli/dims.h"
+#include "cli/text.h"
+#include "core/convert.h"
+#include "core/files.h"
+#include "core/npy.h"
+#include "ferry/error.h"
+
+namespace ferry::cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorCode::invalid_argument, message);
+}
+
+// Concrete sizes of an input, from --dim; 1 for symbols without a size.
+class Sizes {
+ public:
+  explicit Sizes(std::map<std::string, int64_t> dims) : dims_(std::move(dims)) {}
+
+  Shape of(const TensorInfo& info) {
+    Shape shape;
+    for (const std::string& dim : info.dims) {
+      int64_t size = 1;
+      const char* const last = dim.data() + dim.size();
+      if (std::from_chars(dim.data(), last, size).ptr == last) {
+        shape.push_back(size);
+        continue;
+      }
+      const auto given = dims_.find(dim);
+      if (given == dims_.end() && assumed_.insert(dim).second) {
+        note("size '" + dim + "' of input '" + info.name + "' is not given: 1 is assumed (--dim " +
+             dim + "=N)");
+      }
+      shape.push_back(given == dims_.end() ? 1 : given->second);
+    }
+    return shape;
+  }
+
+ private:
+  std::map<std::string, int64_t> dims_;
+  std::set<std::string> assumed_;
+};
+
+// A range that suits a type: [-1, 1) for floats; small non-negative integers, which are valid
+// indices almost everywhere.
+Tensor random_tensor(const Shape& shape, DType dtype, double low, double high, uint64_t seed) {
+  Tensor out = Tensor::empty(shape, dtype);
+  std::mt19937_64 generator(seed);
+  const int64_t count = out.numel();
+  for (int64_t i = 0; i < count; ++i) {
+    const double unit = static_cast<double>(generator() >> 11) * 0x1p-53;
+    double value = low + unit * (high - low);
+    if (!is_floating(dtype)) value = std::floor(low + unit * (high - low + 1));
+    store_from_double(dtype, out.mutable_data(), i, value);
+  }
+  return out;
+}
+
+Tensor default_random(const TensorInfo& info, const Shape& shape, uint64_t seed) {
+  if (info.dtype == DType::string) return Tensor::empty(shape, DType::string);
+  return is_floating(info.dtype) ? random_tensor(shape, info.dtype, -1, 1, seed)
+                                 : random_tensor(shape, info.dtype, 0, 1, seed);
+}
+
+Tensor parse_raw(const std::string& spec) {
+  const size_t first = spec.find(','), second = spec.find(',', first + 1);
+  if (first == std::string::npos || second == std::string::npos) {
+    refuse("'raw:" + spec + "': expected raw:FILE,DTYPE,SHAPE, as in raw:x.bin,float32,2x3.");
+  }
+  const DType dtype = dtype_from_string(spec.substr(first + 1, second - first - 1));
+  Shape shape;
+  for (size_t start = second + 1; start <= spec.size();) {
+    const size_t end = std::min(spec.find('x', start), spec.size());
+    int64_t size = 0;
+    const char* const last = spec.data() + end;
+    if (std::from_chars(spec.data() + start, last, size).ptr != last || start == end) {
+      refuse("'raw:" + spec + "': the shape must be sizes between x, as in 2x3.");
+    }
+    shape.push_back(size);
+    start = end + 1;
+  }
+  const std::string bytes = read_file(spec.substr(0, first));
+  if (bytes.size() != dtype_bytes(dtype, numel_of(shape))) {
+    refuse("'raw:" + spec + "': the file has " + std::to_string(bytes.size()) + " bytes, shape " +
+           to_string(std::span(shape)) + " of " + std::string(to_string(dtype)) + " has " +
+           std::to_string(dtype_bytes(dtype, numel_of(shape))) + ".");
+  }
+  Tensor out = Tensor::empty(shape, dtype);
+  std::memcpy(out.mutable_data(), bytes.data(), bytes.size());
+  return out;
+}
+
+void flatten(const nlohmann::json& list, size_t depth, Shape& shape, std::vector<double>& values,
+             std::vector<std::string>& strings) {
+  if (list.is_array()) {
+    const auto size = static_cast<int64_t>(list.size());
+    if (depth == shape.size()) shape.push_back(size);
+    if (shape[depth] != size) refuse("json: lists of unequal length.");
+    for (const auto& item : list) flatten(item, depth + 1, shape, values, strings);
+    return;
+  }
+  if (depth != shape.size()) refuse("json: lists of unequal depth.");
+  if (list.is_string()) {
+    strings.push_back(list.get<std::string>());
+  } else if (list.is_boolean()) {
+    values.push_back(list.get<bool>() ? 1 : 0);
+  } else if (list.is_number()) {
+    values.push_back(list.get<double>());
+  } else {
+    refuse("json: an element is not a number, a bool or a string.");
+  }
+}
+
+Tensor parse_json(const std::string& text, DType dtype) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded()) refuse("'json:" + text + "' is not valid JSON.");
+  Shape shape;
+  std::vector<double> values;
+  std::vector<std::string> strings;
+  flatten(json, 0, shape, values, strings);
+  if (dtype == DType::string) return Tensor::from(strings, shape);
+  return Tensor::from(values, shape).to(dtype);
+}
+
+Tensor parse_rand(const std::string& range, const TensorInfo& info, const Shape& shape,
+                  uint64_t seed) {
+  const size_t dots = range.find("..");
+  double low = 0, high = 0;
+  const char* const last = range.data() + range.size();
+  if (dots == std::string::npos ||
+      std::from_chars(range.data(), range.data() + dots, low).ptr != range.data() + dots ||
+      std::from_chars(range.data() + dots + 2, last, high).ptr != last || low > high) {
+    refuse("'rand:" + range + "': expected rand:LO..HI, as in rand:0..99.");
+  }
+  return random_tensor(shape, info.dtype, low, high, seed);
+}
+
+Tensor parse_spec(const std::string& spec, const TensorInfo& info, Sizes& sizes, uint64_t seed) {
+  if (spec == "rand") return default_random(info, sizes.of(info), seed);
+  if (spec == "zeros") return Tensor::zeros(sizes.of(info), info.dtype);
+  if (spec == "ones") return Tensor::full(sizes.of(info), 1, info.dtype);
+  if (spec.starts_with("rand:")) return parse_rand(spec.substr(5), info, sizes.of(info), seed);
+  if (spec.starts_with("raw:")) return parse_raw(spec.substr(4));
+  if (spec.starts_with("json:")) return parse_json(spec.substr(5), info.dtype);
+  return Tensor::load(spec);
+}
+
+// All inputs of a folder or archive. Names of an archive that are no inputs are left alone: goldens
+// often hold outputs beside them.
+std::map<std::string, Tensor> load_all(const std::string& path, const Model& model) {
+  std::map<std::string, Tensor> out;
+  const std::vector<TensorInfo> inputs = model.inputs();
+  if (path.ends_with(".npz")) {
+    for (auto& [name, tensor] : load_npz(path)) out[name] = std::move(tensor);
+    std::erase_if(out, [&](const auto& item) {
+      return std::ranges::find(inputs, item.first, &TensorInfo::name) == inputs.end();
+    });
+    if (out.empty()) {
+      throw Error(ErrorCode::not_found, "'" + path + "' holds none of the model's inputs.");
+    }
+    return out;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string file = path + "/input_" + std::to_string(i) + ".pb";
+    if (std::filesystem::exists(file)) out[inputs[i].name] = Tensor::load(file);
+  }
+  if (out.empty()) throw Error(ErrorCode::not_found, "'" + path + "' has no input_0.pb.");
+  return out;
+}
+
+}  // namespace
+
+Inputs make_inputs(const Model& model, const InputArgs& args) {
+  const std::map<std::string, int64_t> dims = parse_dims(args.dims);
+  require_known_dims(dims, model);
+  const std::vector<TensorInfo> infos = model.inputs();
+  std::vector<std::string> names;
+  for (const TensorInfo& info : infos) names.push_back(info.name);
+
+  std::map<std::string, Tensor> tensors;
+  if (!args.all.empty()) tensors = load_all(args.all, model);
+  std::map<std::string, std::string> specs;
+  for (const std::string& text : args.inputs) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      refuse("'" + text + "': expected -i NAME=SPEC, as in -i x=rand or -i x=image.npy.");
+    }
+    const std::string name = text.substr(0, equals);
+    if (std::ranges::find(names, name) == names.end()) {
+      throw Error(ErrorCode::not_found,
+                  "the model has no input named '" + name + "'." + suggestion(name, names));
+    }
+    specs[name] = text.substr(equals + 1);
+  }
+  Sizes sizes(dims);
+  Inputs out;
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const TensorInfo& info = infos[i];
+    const uint64_t seed = static_cast<uint64_t>(args.seed) * 1000003 + i;
+    const auto spec = specs.find(info.name);
+    const auto loaded = tensors.find(info.name);
+    if (spec != specs.end()) {
+      out.add(info.name, parse_spec(spec->second, info, sizes, seed));
+    } else if (loaded != tensors.end()) {
+      out.add(info.name, loaded->second);
+    } else {
+      const Shape shape = sizes.of(info);
+      note("input '" + info.name + "' is not given: random " + std::string(to_string(info.dtype)) +
+           to_string(std::span(shape)) + ", seed " + std::to_string(args.seed));
+      out.add(info.name, default_random(info, shape, seed));
+    }
+  }
+  return out;
+}
+
+}  // namespace ferry::cli

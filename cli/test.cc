@@ -1,0 +1,294 @@
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/compare_tensors.h"
+#include "cli/options.h"
+#include "cli/text.h"
+#include "core/files.h"
+#include "ferry/ferry.h"
+
+namespace ferry::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Args {
+  std::vector<std::string> paths;
+  std::string device = "cpu", place, list;
+  int jobs = 1;
+  bool verbose = false;
+};
+
+// One case: a folder with model.onnx and test_data_set_N, or one whose data.json names a model of
+// the suite's folder `light`.
+struct Case {
+  std::string name;  // "node/test_add"
+  fs::path folder;
+};
+
+std::vector<Case> find_cases(const std::vector<std::string>& paths) {
+  std::vector<Case> cases;
+  for (const std::string& path : paths) {
+    const fs::path root(path);
+    if (!fs::is_directory(root)) {
+      throw Error(ErrorCode::not_found, "'" + path + "' is not a folder of test cases.");
+    }
+    const auto add = [&](const fs::path& folder) {
+      if (fs::exists(folder / "model.onnx") || fs::exists(folder / "data.json")) {
+        const fs::path relative = fs::relative(folder, root);
+        cases.push_back({relative == "." ? folder.filename().string() : relative.string(), folder});
+      }
+    };
+    add(root);
+    for (const auto& entry : fs::recursive_directory_iterator(root)) {
+      if (entry.is_directory() && !entry.path().filename().string().starts_with("test_data_set_")) {
+        add(entry.path());
+      }
+    }
+  }
+  std::ranges::sort(cases, {}, &Case::name);
+  return cases;
+}
+
+Tensor ramp(const TensorInfo& info) {
+  Shape shape;
+  for (const std::string& dim : info.dims) shape.push_back(std::stoll(dim));
+  const int64_t count = numel_of(shape);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    values[static_cast<size_t>(i)] = static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
+  }
+  return Tensor::from(values, shape);
+}
+
+class CaseRunner {
+ public:
+  explicit CaseRunner(const PlacementRequest& request) : request_(request) {
+    options_.check_ledger = true;
+  }
+
+  // "" when the case passes, else what failed.
+  std::string run(const Case& test) const {
+    try {
+      Tolerance tolerance;
+      std::string url;
+      if (const fs::path file = test.folder / "data.json"; fs::exists(file)) {
+        const auto data = nlohmann::json::parse(read_file(file), nullptr, false);
+        if (data.is_discarded()) return "its data.json is not JSON";
+        tolerance.rtol = data.value("rtol", tolerance.rtol);
+        tolerance.atol = data.value("atol", tolerance.atol);
+        url = data.value("url", "");
+      }
+      return fs::exists(test.folder / "model.onnx") ? run_sets(test.folder, tolerance)
+                                                    : run_light(test.folder, url, tolerance);
+    } catch (const Error& error) {
+      return std::string(to_string(error.code())) + ": " + error.what();
+    } catch (const std::exception& error) {
+      return std::string("exception: ") + error.what();
+    }
+  }
+
+ private:
+  Model load(const fs::path& file) const {
+    LoadOptions load;
+    load.threads = 1;
+    Model model = Model::load(file, load);
+    model.to(request_);
+    return model;
+  }
+
+  std::string run_sets(const fs::path& folder, Tolerance tolerance) const {
+    const Model model = load(folder / "model.onnx");
+    int sets = 0;
+    for (int k = 0; fs::exists(folder / fmt::format("test_data_set_{}", k)); ++k, ++sets) {
+      const fs::path data = folder / fmt::format("test_data_set_{}", k);
+      Inputs inputs;
+      const std::vector<TensorInfo> infos = model.inputs();
+      for (size_t i = 0; fs::exists(data / fmt::format("input_{}.pb", i)); ++i) {
+        if (i >= infos.size()) return "has more input files than the model has inputs";
+        inputs.add(infos[i].name, Tensor::load(data / fmt::format("input_{}.pb", i)));
+      }
+      const Outputs outputs = model.run(inputs, options_);
+      if (fs::exists(data / fmt::format("output_{}.pb", outputs.size()))) {
+        return "has more output files than the model has outputs";
+      }
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        const std::string text =
+            compare(outputs, i, data / fmt::format("output_{}.pb", i), tolerance);
+        if (!text.empty()) return fmt::format("set {}: {}", k, text);
+      }
+    }
+    return sets == 0 ? "has no test_data_set_0" : "";
+  }
+
+  std::string run_light(const fs::path& folder, const std::string& url, Tolerance tolerance) const {
+    const std::string stem = fs::path(url).stem();
+    const fs::path light = folder.parent_path().parent_path() / "light";
+    const Model model = load(light / (stem + ".onnx"));
+    Inputs inputs;
+    for (const TensorInfo& info : model.inputs()) inputs.add(info.name, ramp(info));
+    const Outputs outputs = model.run(inputs, options_);
+    return compare(outputs, 0, light / (stem + "_output_0.pb"), tolerance);
+  }
+
+  static std::string compare(const Outputs& outputs, size_t i, const fs::path& file,
+                             Tolerance tolerance) {
+    const std::string text = difference(outputs[i].cpu(), Tensor::load(file), tolerance);
+    return text.empty() ? "" : fmt::format("output {} {}", i, text);
+  }
+
+  PlacementRequest request_;
+  RunOptions options_;
+};
+
+// Runs the cases in a child process each time one dies, so that a crash is one failure.
+struct Verdict {
+  std::string name, failure;
+};
+
+// Cases k, k + jobs, ... Results go to `out`, one JSON line each.
+void run_share(const std::vector<Case>& cases, const std::vector<size_t>& share, size_t done,
+               const CaseRunner& runner, int out) {
+  for (size_t i = done; i < share.size(); ++i) {
+    const std::string failure = runner.run(cases[share[i]]);
+    const std::string line =
+        nlohmann::json(failure).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+        "\n";
+    if (write(out, line.data(), line.size()) != static_cast<ssize_t>(line.size())) _exit(1);
+  }
+}
+
+// Reads the results of one worker, starting a new one after each crash.
+void supervise(const std::vector<Case>& cases, const std::vector<size_t>& share,
+               const CaseRunner& runner, std::vector<Verdict>& verdicts) {
+  size_t done = 0;
+  while (done < share.size()) {
+    int ends[2];
+    if (pipe(ends) != 0) throw Error(ErrorCode::io, "cannot make a pipe.");
+    const pid_t child = fork();
+    if (child < 0) throw Error(ErrorCode::io, "cannot start a process.");
+    if (child == 0) {
+      close(ends[0]);
+      run_share(cases, share, done, runner, ends[1]);
+      _exit(0);
+    }
+    close(ends[1]);
+    std::string buffer;
+    char block[4096];
+    for (ssize_t n; (n = read(ends[0], block, sizeof block)) > 0;) {
+      buffer.append(block, static_cast<size_t>(n));
+      for (size_t end; (end = buffer.find('\n')) != std::string::npos;) {
+        const auto failure = nlohmann::json::parse(buffer.substr(0, end));
+        verdicts[share[done]] = {cases[share[done]].name, failure.get<std::string>()};
+        buffer.erase(0, end + 1);
+        ++done;
+      }
+    }
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (done < share.size()) {
+      verdicts[share[done]] = {cases[share[done]].name,
+                               WIFSIGNALED(status)
+                                   ? fmt::format("crashed with signal {}", WTERMSIG(status))
+                                   : fmt::format("ended the process with code {}",
+                                                 WEXITSTATUS(status))};
+      ++done;
+    }
+  }
+}
+
+// Compares with a list of the cases that pass, one name a line: a case that stopped passing fails,
+// and so does one that passes without being listed.
+int compare_with_list(const std::string& path, const std::vector<Verdict>& verdicts) {
+  std::vector<std::string> listed;
+  std::string text = read_file(path);
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = std::min(text.find('\n', start), text.size());
+    if (end > start && text[start] != '#') listed.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  std::ranges::sort(listed);
+  int differences = 0;
+  for (const Verdict& verdict : verdicts) {
+    const bool is_listed = std::ranges::binary_search(listed, verdict.name);
+    if (is_listed == verdict.failure.empty()) continue;
+    ++differences;
+    print(is_listed ? "listed as passing, but fails: " + verdict.name + ": " + verdict.failure + "\n"
+                    : "passes, but is not in " + path + ": " + verdict.name + "\n");
+  }
+  for (const std::string& name : listed) {
+    if (std::ranges::find(verdicts, name, &Verdict::name) == verdicts.end()) {
+      ++differences;
+      print("listed in " + path + ", but there is no such case: " + name + "\n");
+    }
+  }
+  return differences;
+}
+
+int test(const Args& args) {
+  PlacementRequest request = PlacementRequest::parse(args.device);
+  if (!request.device.is_cpu()) request.cpu_fallback = true;
+  if (!args.place.empty()) {
+    if (!args.place.starts_with("random:")) {
+      throw Error(ErrorCode::invalid_argument,
+                  "'" + args.place + "': expected --place random:SEED.");
+    }
+    request.random_seed = std::stoull(args.place.substr(7));
+  }
+  const std::vector<Case> cases = find_cases(args.paths);
+  if (cases.empty()) throw Error(ErrorCode::not_found, "there are no test cases here.");
+  const CaseRunner runner(request);
+  std::vector<Verdict> verdicts(cases.size());
+  const size_t jobs = static_cast<size_t>(std::max(1, args.jobs));
+  std::vector<std::vector<size_t>> shares(jobs);
+  for (size_t i = 0; i < cases.size(); ++i) shares[i % jobs].push_back(i);
+  std::vector<std::thread> supervisors;
+  for (size_t k = 1; k < jobs; ++k) {
+    supervisors.emplace_back([&, k] { supervise(cases, shares[k], runner, verdicts); });
+  }
+  supervise(cases, shares[0], runner, verdicts);
+  for (std::thread& supervisor : supervisors) supervisor.join();
+
+  int passed = 0, failed = 0;
+  for (const Verdict& verdict : verdicts) {
+    ++(verdict.failure.empty() ? passed : failed);
+    if (!verdict.failure.empty() && args.list.empty()) {
+      print("FAIL " + verdict.name + ": " + verdict.failure + "\n");
+    } else if (args.verbose && verdict.failure.empty()) {
+      print("pass " + verdict.name + "\n");
+    }
+  }
+  const int differences = args.list.empty() ? failed : compare_with_list(args.list, verdicts);
+  print(fmt::format("{} passed, {} failed\n", passed, failed));
+  return differences == 0 ? kOk : kFailed;
+}
+
+std::function<int()> setup(Options& options) {
+  const auto args = std::make_shared<Args>();
+  options.positionals("PATH", args->paths,
+                      "folders in the layout of ONNX's backend tests, at any depth");
+  options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; what it lacks runs on the CPU");
+  options.option("--place", args->place, "random:SEED: each node on a random device");
+  options.option("--jobs", args->jobs, "processes at once");
+  options.option("--list", args->list,
+                 "a file of the names that pass; any difference from it fails");
+  options.flag("-v,--verbose", args->verbose, "name the cases that pass, too");
+  return [args] { return test(*args); };
+}
+
+}  // namespace
+
+const Verb kTest{"test", "Run conformance cases: models with inputs and expected outputs",
+                 "  ferry test onnx/backend/test/data/node --jobs 2\n"
+                 "  ferry test cases -d sim:0 --place random:1",
+                 setup};
+
+}  // namespace ferry::cli

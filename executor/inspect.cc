@@ -1,0 +1,124 @@
+#include "ferry/inspect.h"
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "executor/evaluator.h"
+#include "executor/facts.h"
+#include "ferry/error.h"
+#include "graph/infer/infer.h"
+#include "importer/importer.h"
+
+namespace ferry {
+namespace {
+
+// Operators of the graph that `device` has no kernel for, each once.
+void find_missing_kernels(const Graph& graph, Device device,
+                          std::map<std::string, CheckProblem>& missing) {
+  const KernelCapability capability;
+  for (const NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    for (const auto& body : node.bodies) find_missing_kernels(*body, device, missing);
+    const bool folded = std::ranges::all_of(node.outputs, [&](ValueId output) {
+      return output == kNoValue || graph.value(output).is_constant();
+    });
+    if (folded) continue;
+    const NodeCapability answer = capability.ask(graph, node, device);
+    if (answer.support.ok) continue;
+    const std::string code(to_string(answer.support.reason));
+    CheckProblem& problem = missing[node.op + " " + code + " " + answer.support.detail];
+    if (problem.node.empty()) {
+      problem = {code, node.name, node.op,
+                 device.str() + " cannot run it" +
+                     (answer.support.detail.empty() ? "" : ": " + answer.support.detail) + ".",
+                 0};
+    }
+    ++problem.count;
+  }
+}
+
+std::string dtype_list(TypeSet types) {
+  std::string out;
+  for (int i = 1; i < kDTypeCount; ++i) {
+    if (!types.contains(static_cast<DType>(i))) continue;
+    out += (out.empty() ? "" : " ") + std::string(to_string(static_cast<DType>(i)));
+  }
+  return out.empty() ? "any" : out;
+}
+
+}  // namespace
+
+std::vector<CheckProblem> check(const std::string& path, const LoadOptions& options,
+                                Device device) {
+  if (!device.is_cpu()) backend(device);
+  ImportOptions import_options;
+  import_options.data_folder = options.external_data;
+  import_options.link_root = options.link_root;
+  std::vector<CheckProblem> out;
+  for (const Problem& problem : check_model(path, import_options)) {
+    out.push_back({std::string(to_string(problem.code)), problem.node, problem.op,
+                   problem.message, problem.count});
+  }
+  if (!out.empty()) return out;
+  try {
+    Graph graph = import_model(path, import_options);
+    KernelEvaluator evaluator;
+    InferOptions infer_options;
+    infer_options.evaluator = &evaluator;
+    infer(graph, infer_options);
+    std::map<std::string, CheckProblem> missing;
+    find_missing_kernels(graph, device, missing);
+    for (auto& [key, problem] : missing) out.push_back(std::move(problem));
+  } catch (const Error& error) {
+    out.push_back(
+        {std::string(to_string(error.code())), error.node(), error.op(), error.message(), 1});
+  }
+  return out;
+}
+
+std::vector<OperatorInfo> operators() {
+  std::map<std::string, OperatorInfo> all;
+  for (const DeviceKind kind : {DeviceKind::cpu, DeviceKind::cuda, DeviceKind::sim}) {
+    if (device_count(kind) == 0) continue;
+    std::map<std::string, TypeSet> types;
+    std::map<std::string, bool> any;
+    for (const KernelFamily family : kernels_of(Device(kind))) {
+      for (const Kernel& kernel : family) {
+        const std::string op(kernel.op);
+        types[op] = types[op] | kernel.types;
+        any[op] = any[op] || kernel.types.bits == 0;
+      }
+    }
+    for (const auto& [op, set] : types) {
+      OperatorInfo& info = all[op];
+      info.op = op;
+      info.devices.push_back(kind);
+      info.dtypes.push_back(any[op] ? "any" : dtype_list(set));
+    }
+  }
+  std::vector<OperatorInfo> out;
+  for (auto& [op, info] : all) out.push_back(std::move(info));
+  return out;
+}
+
+std::vector<DeviceInfo> devices() {
+  std::vector<DeviceInfo> out;
+  DeviceInfo host;
+  host.multiprocessors = static_cast<int>(std::thread::hardware_concurrency());
+  host.name = std::to_string(host.multiprocessors) + " cores";
+  out.push_back(host);
+  for (const DeviceKind kind : {DeviceKind::cuda, DeviceKind::sim}) {
+    const int count = device_count(kind);
+    for (int i = 0; i < count; ++i) {
+      DeviceBackend& device = backend(Device(kind, i));
+      const DeviceProperties& properties = device.properties();
+      out.push_back({device.device(), properties.name, properties.simulated,
+                     properties.memory_bytes, properties.multiprocessors,
+                     device.missing_libraries()});
+    }
+  }
+  return out;
+}
+
+}  // namespace ferry
