@@ -10,6 +10,7 @@ KernelFamily generator_kernels();
 KernelFamily logical_kernels();
 KernelFamily math_binary_kernels();
 KernelFamily math_matrix_kernels();
+KernelFamily math_scan_kernels();
 KernelFamily math_softmax_kernels();
 KernelFamily math_unary_kernels();
 KernelFamily nn_conv_kernels();

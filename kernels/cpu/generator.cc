@@ -1,0 +1,164 @@
+// ConstantOfShape and Range.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/convert.h"
+#include "kernels/cpu/element.h"
+#include "kernels/cpu/families.h"
+#include "kernels/cpu/host_input.h"
+#include "kernels/cpu/loop.h"
+
+namespace ferry::cpu {
+namespace {
+
+// The memory of output 0: the executor's where its shape was known, else as large as `shape` says.
+void* output_of(const RunContext& context, bool concrete, std::span<const int64_t> shape) {
+  return concrete ? context.outputs[0] : context.allocator->allocate(0, shape);
+}
+
+// ---- ConstantOfShape
+// -----------------------------------------------------------------------------
+
+struct FillState : KernelState {
+  Tensor value;
+  HostInts shape;
+  bool concrete = false;
+  int64_t count = 0;
+  void (*fill)(const Tensor& value, void* output, int64_t count) = nullptr;
+};
+
+template <typename T>
+void fill(const Tensor& value, void* output, int64_t count) {
+  std::fill_n(static_cast<T*>(output), count, *static_cast<const T*>(value.data()));
+}
+
+// Packed types: the value's bits repeated over a byte.
+void fill_packed(const Tensor& value, void* output, int64_t count) {
+  const int bits = dtype_bits(value.dtype());
+  const unsigned one = static_cast<const uint8_t*>(value.data())[0] & ((1u << bits) - 1);
+  unsigned byte = 0;
+  for (int shift = 0; shift < 8; shift += bits) byte |= one << shift;
+  std::memset(output, static_cast<int>(byte), dtype_bytes(value.dtype(), count));
+}
+
+std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<FillState>();
+  state->value = node.attributes->get<Tensor>("value");
+  state->shape = HostInts(node, 0);
+  state->concrete = node.output(0).concrete();
+  if (state->concrete) state->count = numel_of(node.output(0).shape);
+  const DType dtype = state->value.dtype();
+  if (dtype != DType::string && dtype_bits(dtype) < 8) {
+    state->fill = fill_packed;
+  } else {
+    state->fill = visit_unit(dtype, []<typename T>() { return fill<T>; });
+  }
+  return state;
+}
+
+void run_fill(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const FillState*>(kernel_state);
+  if (state.concrete) return state.fill(state.value, context.outputs[0], state.count);
+  const std::vector<int64_t> shape = state.shape.read(&context);
+  void* output = output_of(context, false, shape);
+  state.fill(state.value, output, numel_of(shape));
+}
+
+// ---- Range
+// ---------------------------------------------------------------------------------------
+
+struct RangeState : KernelState {
+  bool concrete = false;
+  void (*run)(const RangeState&, const RunContext&) = nullptr;
+};
+
+template <typename T>
+int64_t range_count(T start, T limit, T delta) {
+  if (delta == T(0)) throw Error(ErrorCode::runtime, "the step of the range is 0");
+  if constexpr (std::is_floating_point_v<T>) {
+    const double count = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) /
+                                   static_cast<double>(delta));
+    if (!(count <= 9e15)) throw Error(ErrorCode::runtime, "the range has no end");
+    return count > 0 ? static_cast<int64_t>(count) : 0;
+  } else {
+    const bool up = delta > 0;
+    if (up ? start >= limit : start <= limit) return 0;
+    const uint64_t low = static_cast<uint64_t>(static_cast<int64_t>(up ? start : limit));
+    const uint64_t high = static_cast<uint64_t>(static_cast<int64_t>(up ? limit : start));
+    const uint64_t step = up ? static_cast<uint64_t>(delta)
+                             : uint64_t{0} - static_cast<uint64_t>(static_cast<int64_t>(delta));
+    const uint64_t count = (high - low - 1) / step + 1;
+    if (count > static_cast<uint64_t>(INT64_MAX)) {
+      throw Error(ErrorCode::runtime, "the range has more than 2^63 - 1 elements");
+    }
+    return static_cast<int64_t>(count);
+  }
+}
+
+template <typename T>
+void run_range(const RangeState& state, const RunContext& context) {
+  const T start = *context.input<T>(0);
+  const T delta = *context.input<T>(2);
+  const int64_t count = range_count(start, *context.input<T>(1), delta);
+  T* out = static_cast<T*>(output_of(context, state.concrete, {&count, 1}));
+  for (int64_t i = 0; i < count; ++i) {
+    if constexpr (std::is_floating_point_v<T>) {
+      out[i] = start + static_cast<T>(i) * delta;
+    } else {
+      out[i] = static_cast<T>(static_cast<uint64_t>(start) +
+                              static_cast<uint64_t>(i) * static_cast<uint64_t>(delta));
+    }
+  }
+}
+
+// float16 and bfloat16 count and step in float.
+template <DType kDType>
+void run_low_range(const RangeState& state, const RunContext& context) {
+  float bounds[3];
+  for (int i = 0; i < 3; ++i) convert(kDType, context.inputs[i], float32, &bounds[i], 1);
+  const int64_t count = range_count(bounds[0], bounds[1], bounds[2]);
+  void* out = output_of(context, state.concrete, {&count, 1});
+  for (int64_t i = 0; i < count; ++i) {
+    store_from_double(kDType, out, i, bounds[0] + static_cast<float>(i) * bounds[2]);
+  }
+}
+
+std::unique_ptr<KernelState> prepare_range(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<RangeState>();
+  state->concrete = node.output(0).concrete();
+  const DType dtype = node.input(0).dtype;
+  if (dtype == float16) {
+    state->run = run_low_range<float16>;
+  } else if (dtype == bfloat16) {
+    state->run = run_low_range<bfloat16>;
+  } else {
+    state->run = visit(dtype, TypeList<float, double, int16_t, int32_t, int64_t>(),
+                       []<typename T>() { return run_range<T>; });
+  }
+  return state;
+}
+
+void run_range_kernel(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const RangeState*>(kernel_state);
+  state.run(state, context);
+}
+
+constexpr Kernel kKernels[] = {
+    {.op = "ConstantOfShape",
+     .types = TypeSet{int64},
+     .prepare = prepare_fill,
+     .run = run_fill,
+     .host_inputs = {0}},
+    {.op = "Range",
+     .types = kFloatTypes | TypeSet{int16, int32, int64},
+     .prepare = prepare_range,
+     .run = run_range_kernel,
+     .host_inputs = {0, 1, 2}},
+};
+
+}  // namespace
+
+KernelFamily generator_kernels() { return kKernels; }
+
+}  // namespace ferry::cpu

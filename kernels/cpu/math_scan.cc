@@ -1,0 +1,74 @@
+// CumSum.
+#include "kernels/cpu/element.h"
+#include "kernels/cpu/families.h"
+#include "kernels/cpu/host_input.h"
+#include "kernels/cpu/loop.h"
+#include "kernels/cpu/through_float.h"
+
+namespace ferry::cpu {
+namespace {
+
+struct State : KernelState {
+  Shape shape;
+  HostInts axis;
+  bool exclusive = false, reverse = false;
+  void (*run)(const State&, const RunContext&, const AxisView&) = nullptr;
+};
+
+template <typename T>
+void run_scan(const State& state, const RunContext& context, const AxisView& view) {
+  const auto [outer, size, inner] = view;
+  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
+  const T* in = context.input<T>(0);
+  T* out = context.output<T>(0);
+  for_range(context, outer * inner, size * 2,
+            [&, size = size, inner = inner](int64_t begin, int64_t end) {
+              for (int64_t i = begin; i < end; ++i) {
+                const int64_t base = i / inner * size * inner + i % inner;
+                Sum sum = 0;
+                for (int64_t k = 0; k < size; ++k) {
+                  const int64_t at = base + (state.reverse ? size - 1 - k : k) * inner;
+                  const Sum before = sum;
+                  sum += static_cast<Sum>(in[at]);
+                  out[at] = static_cast<T>(state.exclusive ? before : sum);
+                }
+              }
+            });
+}
+
+std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<State>();
+  state->shape = node.input(0).shape;
+  state->axis = HostInts(node, 1);
+  state->exclusive = node.attributes->get_int("exclusive") != 0;
+  state->reverse = node.attributes->get_int("reverse") != 0;
+  state->run = visit(node.input(0).dtype, WideTypes(), []<typename T>() { return run_scan<T>; });
+  return state;
+}
+
+void run(const KernelState* kernel_state, const RunContext& context) {
+  const State& state = *static_cast<const State*>(kernel_state);
+  const int64_t rank = static_cast<int64_t>(state.shape.size());
+  const int64_t given = state.axis.read(&context).front();
+  const int64_t axis = axis_of(given, rank);
+  if (axis < 0 || axis >= rank) {
+    throw Error(ErrorCode::runtime, "axis " + std::to_string(given) + " is outside the input's " +
+                                        std::to_string(rank) + " axes");
+  }
+  state.run(state, context, AxisView(state.shape, axis));
+}
+
+constexpr Kernel kKernels[] = {
+    {.op = "CumSum",
+     .types = kReal | TypeSet{int32, int64, uint32, uint64},
+     .prepare = prepare,
+     .run = run,
+     .host_inputs = {1}},
+    low_float_row<prepare, run>("CumSum", nullptr, {1}),
+};
+
+}  // namespace
+
+KernelFamily math_scan_kernels() { return kKernels; }
+
+}  // namespace ferry::cpu
