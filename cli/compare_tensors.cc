@@ -35,8 +35,7 @@ std::string difference(const Tensor& actual, const Tensor& expected, Tolerance t
   int64_t first = 0;
   const DType dtype = actual.dtype();
   if (dtype == DType::string || is_complex(dtype)) {
-    const int64_t wrong = dtype == DType::string
-                              ? mismatches<std::string>(actual, expected, first)
+    const int64_t wrong = dtype == DType::string ? mismatches<std::string>(actual, expected, first)
                           : dtype == DType::complex64
                               ? mismatches<std::complex<float>>(actual, expected, first)
                               : mismatches<std::complex<double>>(actual, expected, first);

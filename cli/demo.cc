@@ -1,15 +1,92 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/compare_tensors.h"
 #include "cli/options.h"
 #include "cli/text.h"
+#include "core/npy.h"
 #include "ferry/ferry.h"
+
+namespace ferry::embedded {
+extern const std::string_view digits_model;   // models/digits_torchscript.onnx
+extern const std::string_view digits_golden;  // models/digits_1.npz
+}  // namespace ferry::embedded
 
 namespace ferry::cli {
 namespace {
 
+// An 8x8 picture of brightness 0 to 1, two characters a pixel.
+std::string picture(std::span<const float> pixels) {
+  static constexpr const char* kShades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
+  std::string out;
+  for (size_t row = 0; row < 8; ++row) {
+    out += "    ";
+    for (size_t column = 0; column < 8; ++column) {
+      const float v = std::clamp(pixels[row * 8 + column], 0.0f, 1.0f);
+      out += kShades[static_cast<size_t>(std::lround(v * 4))];
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+// The three likeliest digits, by softmax of the scores.
+std::string top_three(std::span<const float> scores) {
+  std::vector<std::pair<double, size_t>> ranked;
+  const float largest = *std::ranges::max_element(scores);
+  double sum = 0;
+  for (const float score : scores) sum += std::exp(score - largest);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    ranked.emplace_back(std::exp(scores[i] - largest) / sum, i);
+  }
+  std::ranges::sort(ranked, std::greater<>());
+  std::string out = "  it is";
+  for (size_t i = 0; i < 3; ++i) {
+    out +=
+        fmt::format("{} {} ({:.1f} %)", i == 0 ? "" : ",", ranked[i].second, 100 * ranked[i].first);
+  }
+  return out + "\n";
+}
+
+const Tensor& named(const NamedTensors& tensors, const std::string& name) {
+  return std::ranges::find(tensors, name, &NamedTensors::value_type::first)->second;
+}
+
+int demo() {
+  const std::string_view bytes = embedded::digits_model;
+  const NamedTensors golden = read_npz(embedded::digits_golden, "the embedded goldens");
+  const Tensor &image = named(golden, "image"), &expected = named(golden, "scores");
+  Model model = Model::load_bytes(std::as_bytes(std::span(bytes.data(), bytes.size())), "digits");
+  print("A classifier of handwritten digits, and a picture:\n\n" + picture(image.span<float>()));
+
+  bool same = true;
+  for (const Device& device : {Device("cpu"), Device("sim:0")}) {
+    print(fmt::format("\n{}\n", device.str()));
+    model.to(device);
+    print("  " + model.placement().summary() + "\n");
+    RunReport report;
+    const Outputs outputs = model.run({{"image", image}}, {.report = &report});
+    for (const RunReport::Copy& copy : report.copies) {
+      print(fmt::format("  copied {} from {} to {}: {} bytes\n", copy.value, copy.from.str(),
+                        copy.to.str(), copy.bytes));
+    }
+    const Tensor scores = outputs["scores"].cpu();
+    print(top_three(scores.span<float>().first(10)));
+    const std::string wrong = difference(scores, expected, {.rtol = 1e-4, .atol = 1e-5});
+    print(wrong.empty() ? "  the scores are PyTorch's\n" : "  WRONG: the output " + wrong + "\n");
+    same = same && wrong.empty() && report.ledger_difference.empty();
+  }
+  print(
+      "\nsim:0 is an emulated GPU: the CUDA backend, compiled for this machine. With a GPU, "
+      "cuda:0\n"
+      "gives the same plan. Next: ferry place MODEL -d sim:0, ferry run MODEL -d sim:0\n");
+  return same ? kOk : kDiffer;
+}
+
 std::function<int()> setup(Options&) {
-  return [] {
-    print("demo\n");
-    return kOk;
-  };
+  return [] { return demo(); };
 }
 
 }  // namespace

@@ -12,10 +12,10 @@ int list_devices(const std::string& format) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows;
   for (const DeviceInfo& info : devices()) {
-    rows.push_back({info.device.str(),
-                    info.memory_bytes > 0 ? human_bytes(static_cast<int64_t>(info.memory_bytes))
-                                          : "-",
-                    info.name + (info.simulated ? " (simulated)" : "")});
+    rows.push_back(
+        {info.device.str(),
+         info.memory_bytes > 0 ? human_bytes(static_cast<int64_t>(info.memory_bytes)) : "-",
+         info.name + (info.simulated ? " (simulated)" : "")});
     list.push_back({{"id", info.device.str()},
                     {"name", info.name},
                     {"simulated", info.simulated},

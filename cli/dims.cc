@@ -1,8 +1,8 @@
 #include "cli/dims.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 #include "cli/text.h"
 #include "ferry/error.h"
@@ -18,10 +18,9 @@ std::map<std::string, int64_t> parse_dims(const std::vector<std::string>& texts)
       const size_t equals = item.find('=');
       int64_t size = 0;
       const char* const last = item.data() + item.size();
-      const bool ok =
-          equals != std::string::npos && equals > 0 &&
-          std::from_chars(item.data() + equals + 1, last, size).ptr == last && size >= 0 &&
-          equals + 1 < item.size();
+      const bool ok = equals != std::string::npos && equals > 0 &&
+                      std::from_chars(item.data() + equals + 1, last, size).ptr == last &&
+                      size >= 0 && equals + 1 < item.size();
       if (!ok) {
         throw Error(ErrorCode::invalid_argument,
                     "'" + item + "' is not a size: expected NAME=NUMBER, as in batch=8.");
@@ -45,9 +44,9 @@ void require_known_dims(const std::map<std::string, int64_t>& dims, const Model&
     if (std::ranges::find(known, name) != known.end()) continue;
     std::string list;
     for (const std::string& symbol : known) list += (list.empty() ? "" : ", ") + symbol;
-    throw Error(ErrorCode::invalid_argument,
-                "no input of the model has a size named '" + name + "'; it has " +
-                    (list.empty() ? "none" : list) + "." + suggestion(name, known));
+    throw Error(ErrorCode::invalid_argument, "no input of the model has a size named '" + name +
+                                                 "'; it has " + (list.empty() ? "none" : list) +
+                                                 "." + suggestion(name, known));
   }
 }
 

@@ -47,8 +47,8 @@ int info(const Args& args) {
     return kOk;
   }
   std::string out = model.name() + "  " + std::to_string(model.placement().nodes().size()) +
-                    " nodes  " + std::to_string(parameters) + " parameters (" +
-                    human_bytes(bytes) + ")\n\n";
+                    " nodes  " + std::to_string(parameters) + " parameters (" + human_bytes(bytes) +
+                    ")\n\n";
   std::vector<std::vector<std::string>> rows;
   for (const TensorInfo& input : model.inputs()) rows.push_back({"in", input.name, input.str()});
   for (const TensorInfo& output : model.outputs()) {

@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "cli/compare_tensors.h"
 #include "cli/input_spec.h"
@@ -105,8 +106,7 @@ std::function<int()> setup(Options& options) {
   options.option("--inputs", args->inputs.all, "all inputs: a .npz, or a folder of input_N.pb");
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
-  options.option("-d,--device", args->device,
-                 "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
+  options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
   options.option("-o,--output", args->output, "write the outputs to a .npz");
   options.option("--expect", args->expect, "a .npz that the outputs are compared with");
   options.option("--rtol", args->rtol, "relative tolerance of --expect");

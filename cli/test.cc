@@ -63,7 +63,8 @@ Tensor ramp(const TensorInfo& info) {
   const int64_t count = numel_of(shape);
   std::vector<float> values(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
-    values[static_cast<size_t>(i)] = static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
+    values[static_cast<size_t>(i)] =
+        static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
   }
   return Tensor::from(values, shape);
 }
@@ -195,11 +196,10 @@ void supervise(const std::vector<Case>& cases, const std::vector<size_t>& share,
     int status = 0;
     waitpid(child, &status, 0);
     if (done < share.size()) {
-      verdicts[share[done]] = {cases[share[done]].name,
-                               WIFSIGNALED(status)
-                                   ? fmt::format("crashed with signal {}", WTERMSIG(status))
-                                   : fmt::format("ended the process with code {}",
-                                                 WEXITSTATUS(status))};
+      verdicts[share[done]] = {
+          cases[share[done]].name,
+          WIFSIGNALED(status) ? fmt::format("crashed with signal {}", WTERMSIG(status))
+                              : fmt::format("ended the process with code {}", WEXITSTATUS(status))};
       ++done;
     }
   }
@@ -221,8 +221,9 @@ int compare_with_list(const std::string& path, const std::vector<Verdict>& verdi
     const bool is_listed = std::ranges::binary_search(listed, verdict.name);
     if (is_listed == verdict.failure.empty()) continue;
     ++differences;
-    print(is_listed ? "listed as passing, but fails: " + verdict.name + ": " + verdict.failure + "\n"
-                    : "passes, but is not in " + path + ": " + verdict.name + "\n");
+    print(is_listed
+              ? "listed as passing, but fails: " + verdict.name + ": " + verdict.failure + "\n"
+              : "passes, but is not in " + path + ": " + verdict.name + "\n");
   }
   for (const std::string& name : listed) {
     if (std::ranges::find(verdicts, name, &Verdict::name) == verdicts.end()) {

@@ -18,8 +18,7 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
 std::string human_bytes(int64_t bytes) { return ferry::human_bytes(bytes); }
 
 void print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-      std::fflush(stdout) != 0) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     std::_Exit(1);
   }
 }
@@ -29,9 +28,9 @@ void note(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str());
 bool wants_json(const std::string& format) {
   if (format == "json") return true;
   if (format == "text") return false;
-  throw Error(ErrorCode::invalid_argument,
-              "'" + format + "' is not a format: expected text or json." +
-                  suggestion(format, {"text", "json"}));
+  throw Error(ErrorCode::invalid_argument, "'" + format +
+                                               "' is not a format: expected text or json." +
+                                               suggestion(format, {"text", "json"}));
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

@@ -72,3 +72,14 @@ function(ferry_test name)
   target_link_libraries(${name} PRIVATE ferry_internal GTest::gmock GTest::gtest_main ${ARG_LINK})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
+
+# ferry_embed(TARGET NAME FILE): FILE's bytes as std::string_view ferry::embedded::NAME in TARGET.
+function(ferry_embed target name file)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded_${name}.cc)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${output} -DNAME=${name}
+            -P ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake
+    DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/Embed.cmake VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()

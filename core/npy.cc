@@ -318,8 +318,9 @@ std::string write_npy(const Tensor& tensor) {
   return out + header + data;
 }
 
-NamedTensors load_npz(const std::string& path) {
-  const Archive archive = open_archive(path, ZIP_RDONLY);
+namespace {
+
+NamedTensors read_all(const Archive& archive, const std::string& path) {
   NamedTensors out;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
@@ -329,6 +330,27 @@ NamedTensors load_npz(const std::string& path) {
                               path + ":" + name));
   }
   return out;
+}
+
+}  // namespace
+
+NamedTensors load_npz(const std::string& path) {
+  return read_all(open_archive(path, ZIP_RDONLY), path);
+}
+
+NamedTensors read_npz(std::string_view bytes, const std::string& what) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
+  zip_t* archive = source == nullptr ? nullptr : zip_open_from_source(source, ZIP_RDONLY, &error);
+  if (archive == nullptr) {
+    const std::string reason = zip_error_strerror(&error);
+    zip_error_fini(&error);
+    zip_source_free(source);
+    zip_fail(what, "read", reason);
+  }
+  zip_error_fini(&error);
+  return read_all(Archive(archive, zip_discard), what);
 }
 
 Tensor load_npz_member(const std::string& path, const std::string& key) {

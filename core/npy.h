@@ -21,6 +21,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 // All arrays of an archive, in the archive's order, names without ".npy".
 NamedTensors load_npz(const std::string& path);
+// The same from bytes in memory, which must stay while the call lasts; `what` names them.
+NamedTensors read_npz(std::string_view bytes, const std::string& what);
 // One array; not_found with the nearest name otherwise.
 Tensor load_npz_member(const std::string& path, const std::string& key);
 void save_npz(const std::string& path, const NamedTensors& tensors);

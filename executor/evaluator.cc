@@ -29,7 +29,8 @@ class FoldPrepare : public Prepare {
 
 class FoldAllocator : public OutputAllocator {
  public:
-  FoldAllocator(const NodeFacts& facts, std::span<const Tensor> inputs, std::vector<Tensor>& outputs)
+  FoldAllocator(const NodeFacts& facts, std::span<const Tensor> inputs,
+                std::vector<Tensor>& outputs)
       : facts_(facts), inputs_(inputs), outputs_(outputs) {}
 
   void* allocate(int output, std::span<const int64_t> shape) override {

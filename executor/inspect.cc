@@ -57,8 +57,8 @@ std::vector<CheckProblem> check(const std::string& path, const LoadOptions& opti
   import_options.link_root = options.link_root;
   std::vector<CheckProblem> out;
   for (const Problem& problem : check_model(path, import_options)) {
-    out.push_back({std::string(to_string(problem.code)), problem.node, problem.op,
-                   problem.message, problem.count});
+    out.push_back({std::string(to_string(problem.code)), problem.node, problem.op, problem.message,
+                   problem.count});
   }
   if (!out.empty()) return out;
   try {

@@ -47,8 +47,8 @@ std::string CopyLedger::difference() const {
     if (entry == nullptr) {
       out += "planned but not made: " + where(planned) + " (" + count(planned) + "). ";
     } else if (entry->times != planned.times || entry->bytes != planned.bytes) {
-      out += "copied " + where(planned) + " " + count(*entry) + ", planned " + count(planned) +
-             ". ";
+      out +=
+          "copied " + where(planned) + " " + count(*entry) + ", planned " + count(planned) + ". ";
     }
   }
   auto planned = planned_;

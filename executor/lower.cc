@@ -9,7 +9,8 @@
 //  1. Every value gets a slot; inputs, captures and constants have their memory already.
 //  2. Every node becomes a step: its kernel is chosen and, where all shapes are known, prepared.
 //     Nodes whose outputs were folded, and views, need no step.
-//  3. Slots of one memory are joined: views with what they view, outputs of elementwise steps with an
+//  3. Slots of one memory are joined: views with what they view, outputs of elementwise steps with
+//  an
 //     input that nobody reads afterwards.
 //  4. Slots with an end are packed into one arena per device. What a copy touches lives for the
 //     whole run, since copies go on beside the steps.
@@ -251,9 +252,8 @@ class Lowering {
         if (input == kNoSlot) continue;
         const SlotId r = root(input);
         const auto at = static_cast<size_t>(r);
-        if (slot(r).home == SlotHome::arena && !touched[at] &&
-            last[at] == static_cast<int>(i) && slot(r).bytes == slot(output).bytes &&
-            slot(r).device == slot(output).device) {
+        if (slot(r).home == SlotHome::arena && !touched[at] && last[at] == static_cast<int>(i) &&
+            slot(r).bytes == slot(output).bytes && slot(r).device == slot(output).device) {
           slot(output).root = r;
           last[at] = last[static_cast<size_t>(output)];
           touched[at] = touched[static_cast<size_t>(output)];

@@ -6,12 +6,13 @@
 namespace ferry {
 
 ArenaPlan plan_arena(const std::vector<BlockLife>& blocks, size_t alignment) {
-  const auto rounded = [&](size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; };
+  const auto rounded = [&](size_t bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  };
   std::vector<size_t> by_size(blocks.size());
   std::iota(by_size.begin(), by_size.end(), size_t{0});
-  std::ranges::stable_sort(by_size, [&](size_t a, size_t b) {
-    return blocks[a].bytes > blocks[b].bytes;
-  });
+  std::ranges::stable_sort(by_size,
+                           [&](size_t a, size_t b) { return blocks[a].bytes > blocks[b].bytes; });
 
   ArenaPlan plan;
   plan.offsets.assign(blocks.size(), 0);
@@ -28,8 +29,8 @@ ArenaPlan plan_arena(const std::vector<BlockLife>& blocks, size_t alignment) {
     }
     plan.offsets[i] = offset;
     plan.bytes = std::max(plan.bytes, offset + size);
-    const auto at = std::ranges::upper_bound(placed, offset, {},
-                                             [&](size_t k) { return plan.offsets[k]; });
+    const auto at =
+        std::ranges::upper_bound(placed, offset, {}, [&](size_t k) { return plan.offsets[k]; });
     placed.insert(at, i);
   }
   return plan;

@@ -181,8 +181,8 @@ std::vector<Tensor> Model::Impl::ordered_inputs(const Inputs& inputs) const {
   for (const auto& [name, tensor] : inputs) {
     const auto at = std::ranges::find(names, name);
     if (at == names.end()) {
-      throw Error(ErrorCode::not_found, "the model has no input named '" + name + "'." +
-                                            did_you_mean(name, names));
+      throw Error(ErrorCode::not_found,
+                  "the model has no input named '" + name + "'." + did_you_mean(name, names));
     }
     out[static_cast<size_t>(at - names.begin())] = tensor;
   }
@@ -209,17 +209,16 @@ std::vector<Tensor> Model::Impl::ordered_inputs(const Inputs& inputs) const {
       const Dim& dim = (*graph.value(graph.inputs()[i]).type.shape)[axis];
       const int64_t size = tensor.shape()[axis];
       if (dim.is_known() && dim.value() != size) {
-        throw Error(ErrorCode::invalid_argument,
-                    expected + came + ": axis " + std::to_string(axis) + " must be " + dim.str() +
-                        ".");
+        throw Error(
+            ErrorCode::invalid_argument,
+            expected + came + ": axis " + std::to_string(axis) + " must be " + dim.str() + ".");
       }
       if (!dim.is_symbolic()) continue;
       const auto [known, is_new] = symbols.emplace(dim.str(), std::pair(size, names[i]));
       if (!is_new && known->second.first != size) {
-        throw Error(ErrorCode::invalid_argument,
-                    expected + came + ": '" + dim.str() + "' is " +
-                        std::to_string(known->second.first) + " in input '" +
-                        known->second.second + "'.");
+        throw Error(ErrorCode::invalid_argument, expected + came + ": '" + dim.str() + "' is " +
+                                                     std::to_string(known->second.first) +
+                                                     " in input '" + known->second.second + "'.");
       }
     }
   }

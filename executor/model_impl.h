@@ -46,9 +46,8 @@ struct Model::Impl : PlanServices {
   Tensor constant_on(const Tensor& weight, Device device) override {
     return weights.on(weight, device);
   }
-  std::shared_ptr<const void> packed(
-      const Tensor& weight, std::string_view layout,
-      FunctionRef<std::shared_ptr<const void>()> make) override {
+  std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
+                                     FunctionRef<std::shared_ptr<const void>()> make) override {
     return weights.packed(weight, layout, make);
   }
   ThreadPool& threads() override { return pool; }
@@ -66,7 +65,7 @@ struct Model::Impl : PlanServices {
   Placement placement;
   std::unique_ptr<PlanCache> plans;
 
-  std::mutex mutex;  // guards the two lists
+  std::mutex mutex;                                    // guards the two lists
   std::vector<std::unique_ptr<RunState>> idle_states;  // least recently used first
   std::vector<std::unique_ptr<RunScope>> idle_scopes;
 };

@@ -7,8 +7,8 @@
 
 #include "executor/model_impl.h"
 
-// PyTorch names weights by the path of their module ("encoder.fc1.weight"). The tree of these paths,
-// with what each module's operator says of it, is what PyTorch prints for the module.
+// PyTorch names weights by the path of their module ("encoder.fc1.weight"). The tree of these
+// paths, with what each module's operator says of it, is what PyTorch prints for the module.
 namespace ferry {
 namespace {
 
@@ -51,13 +51,14 @@ std::string describe(const Node& node, const Tensor& weight) {
     std::string text = fmt::format("Conv{}d({}, {}, kernel_size={}", shape.size() - 2,
                                    shape[1] * group, shape[0], pair_text(kernel));
     const auto* strides = node.attributes.find<std::vector<int64_t>>("strides");
-    text += ", stride=" + pair_text(strides && !strides->empty()
-                                        ? *strides
-                                        : std::vector<int64_t>(kernel.size(), 1));
+    text +=
+        ", stride=" +
+        pair_text(strides && !strides->empty() ? *strides : std::vector<int64_t>(kernel.size(), 1));
     const auto* pads = node.attributes.find<std::vector<int64_t>>("pads");
     if (pads && std::ranges::any_of(*pads, [](int64_t p) { return p != 0; })) {
-      text += ", padding=" + pair_text({pads->begin(), pads->begin() + static_cast<std::ptrdiff_t>(
-                                                           kernel.size())});
+      text +=
+          ", padding=" +
+          pair_text({pads->begin(), pads->begin() + static_cast<std::ptrdiff_t>(kernel.size())});
     }
     if (group != 1) text += fmt::format(", groups={}", group);
     if (!has_input(node, 2)) text += ", bias=False";

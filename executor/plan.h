@@ -86,9 +86,8 @@ class PlanServices {
   // The weight on `device`, uploaded once per (elements, device).
   virtual Tensor constant_on(const Tensor& weight, Device device) = 0;
   // Prepare::cached for the weight.
-  virtual std::shared_ptr<const void> packed(
-      const Tensor& weight, std::string_view layout,
-      FunctionRef<std::shared_ptr<const void>()> make) = 0;
+  virtual std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
+                                             FunctionRef<std::shared_ptr<const void>()> make) = 0;
   virtual ThreadPool& threads() = 0;
 };
 

@@ -270,8 +270,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
     const auto workspace = workspaces_.find(step.device);
     if (workspace != workspaces_.end()) context.workspace = workspace->second->data();
     if (step.kind == StepKind::dynamic) {
-      dynamic_[i] =
-          std::make_unique<DynamicStep>(*plan_->graph, plan_->graph->node(step.node));
+      dynamic_[i] = std::make_unique<DynamicStep>(*plan_->graph, plan_->graph->node(step.node));
     }
   }
 }
@@ -312,8 +311,8 @@ void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
     own(id, tensor);
     return;
   }
-  // The caller's tensor is elsewhere. A planned copy to where it is costs nothing; every other reader
-  // gets a copy on the host.
+  // The caller's tensor is elsewhere. A planned copy to where it is costs nothing; every other
+  // reader gets a copy on the host.
   given_[id] = tensor;
   const bool only_copied_there = std::ranges::all_of(plan_->steps, [&](const Step& step) {
     const bool reads =
@@ -385,8 +384,7 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
     context.bodies = &bodies;
     const NodeFacts facts = facts_of(*plan_->graph, node);
     RunPrepare prepare(*scope.services, step.device);
-    const auto state =
-        step.kernel->prepare ? step.kernel->prepare(facts, prepare) : nullptr;
+    const auto state = step.kernel->prepare ? step.kernel->prepare(facts, prepare) : nullptr;
     step.kernel->run(state.get(), context);
     return;
   }
@@ -421,11 +419,6 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
   if (target.home == SlotHome::owned) {
     own(to, Tensor::empty(source.shape(), source.dtype(), target.device));
   }
-  if (scope.ledger != nullptr) {
-    const std::string& name = plan_->slots[static_cast<size_t>(from)].name;
-    scope.ledger->expect(plan_->scope.empty() ? name : plan_->scope + "/" + name, source.device(),
-                         target.device, bytes);
-  }
   void* destination = addresses_[static_cast<size_t>(target.root)];
   if (bytes == 0) return;
   const Device device = target.device.is_cpu() ? source.device() : target.device;
@@ -451,9 +444,25 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
     ready_[static_cast<size_t>(target.root)] = &copied;
   }
   if (scope.ledger != nullptr) {
-    const std::string& name = plan_->slots[static_cast<size_t>(from)].name;
-    scope.ledger->record(plan_->scope.empty() ? name : plan_->scope + "/" + name, source.device(),
-                         target.device, bytes);
+    scope.ledger->record(ledger_name(from), source.device(), target.device, bytes);
+  }
+}
+
+std::string RunState::ledger_name(SlotId id) const {
+  const std::string& name = plan_->slots[static_cast<size_t>(id)].name;
+  return plan_->scope.empty() ? name : plan_->scope + "/" + name;
+}
+
+// What the plan says must have crossed, however the steps went about it.
+void RunState::expect_copies(CopyLedger& ledger) const {
+  for (const Step& step : plan_->steps) {
+    if (step.kind != StepKind::copy) continue;
+    const Slot& from = plan_->slots[static_cast<size_t>(step.inputs[0])];
+    const Slot& to = plan_->slots[static_cast<size_t>(step.outputs[0])];
+    const auto given = given_.find(from.root);
+    if (given != given_.end() && given->second.device() == to.device) continue;
+    const size_t bytes = from.concrete ? from.bytes : tensor_of(step.inputs[0]).nbytes();
+    if (bytes > 0) ledger.expect(ledger_name(step.inputs[0]), from.device, to.device, bytes);
   }
 }
 
@@ -524,6 +533,7 @@ std::vector<Tensor> RunState::run(std::span<const Tensor> inputs, std::span<cons
   for (size_t i = 0; i < captures.size(); ++i) bind_input(plan_->captures[i], captures[i], scope);
   make_outputs();
   run_steps(scope);
+  if (scope.ledger != nullptr) expect_copies(*scope.ledger);
   std::vector<Tensor> outputs = take_outputs(scope);
   for (Tensor& tensor : tensors_) {
     if (!tensor.defined()) continue;

@@ -24,8 +24,7 @@ bool is_fixed(const Graph& graph, ValueId id) {
   for (const NodeId node_id : graph.order()) {
     const Node& node = graph.node(node_id);
     for (const FixedPort& fixed : kFixedFloat32) {
-      if (node.op == fixed.op && fixed.port < node.inputs.size() &&
-          node.inputs[fixed.port] == id) {
+      if (node.op == fixed.op && fixed.port < node.inputs.size() && node.inputs[fixed.port] == id) {
         return true;
       }
     }

@@ -24,10 +24,14 @@ bool is_small(const Value& value) {
   return true;
 }
 
-uint64_t hash(uint64_t seed, std::string_view text) {  // FNV-1a
-  uint64_t h = 14695981039346656037ull ^ (seed * 0x9e3779b97f4a7c15ull);
+// FNV-1a of the name, mixed with the seed by the finaliser of MurmurHash3.
+uint64_t hash(uint64_t seed, std::string_view text) {
+  uint64_t h = 14695981039346656037ull;
   for (const char c : text) h = (h ^ static_cast<uint8_t>(c)) * 1099511628211ull;
-  return h ^ h >> 32;
+  h ^= seed * 0x9e3779b97f4a7c15ull;
+  h = (h ^ h >> 33) * 0xff51afd7ed558ccdull;
+  h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ull;
+  return h ^ h >> 33;
 }
 
 // One graph, bodies included.

@@ -5,15 +5,17 @@
 #include "graph/rewrite/rewrite.h"
 
 // Common subexpressions:
-//  1. Two nodes with the same operator, inputs and attributes give the same outputs; the later one's
+//  1. Two nodes with the same operator, inputs and attributes give the same outputs; the later
+//  one's
 //     readers read the earlier one's outputs.
-//  2. Not for random operators and operators with bodies, and not when the later node writes a graph
+//  2. Not for random operators and operators with bodies, and not when the later node writes a
+//  graph
 //     output or the earlier one lacks an output that the later one has.
 namespace ferry {
 namespace {
 
 constexpr std::array<std::string_view, 7> kUnique{
-    "Bernoulli",     "Dropout",          "Multinomial",      "RandomNormal",
+    "Bernoulli",        "Dropout",       "Multinomial",      "RandomNormal",
     "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
 
 bool may_share(const Graph& graph, const Node& earlier, const Node& later) {
@@ -40,9 +42,8 @@ bool share_common_subexpressions(Graph& graph) {
       continue;
     }
     auto& candidates = seen[{node.op, node.inputs}];
-    const auto twin = std::ranges::find_if(candidates, [&](NodeId other) {
-      return may_share(graph, graph.node(other), node);
-    });
+    const auto twin = std::ranges::find_if(
+        candidates, [&](NodeId other) { return may_share(graph, graph.node(other), node); });
     if (twin == candidates.end()) {
       candidates.push_back(id);
       continue;

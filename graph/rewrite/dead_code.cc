@@ -60,8 +60,7 @@ bool remove_dead_code(Graph& graph) {
   for (auto it = graph.order().rbegin(); it != graph.order().rend(); ++it) {
     const Node& node = graph.node(*it);
     const bool needed = std::ranges::any_of(node.outputs, [&](ValueId id) {
-      return id != kNoValue && reads[static_cast<size_t>(id)] > 0 &&
-             !graph.value(id).is_constant();
+      return id != kNoValue && reads[static_cast<size_t>(id)] > 0 && !graph.value(id).is_constant();
     });
     if (needed) continue;
     dead[static_cast<size_t>(*it)] = changed = true;

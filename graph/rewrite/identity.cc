@@ -1,11 +1,13 @@
 #include "graph/rewrite/rewrite.h"
 
 // Identities: a node that gives its first input unchanged is bypassed.
-//  1. Identity; Dropout without a training mode that is on and without a read mask; Cast to the dtype
+//  1. Identity; Dropout without a training mode that is on and without a read mask; Cast to the
+//  dtype
 //     that the input has; Concat of one input; Transpose by 0, 1, 2, ...; Reshape and Expand to the
 //     shape that the input has.
 //  2. Its readers read its input instead.
-//  3. A graph output keeps its node when its input is a graph input, a constant, or an output itself:
+//  3. A graph output keeps its node when its input is a graph input, a constant, or an output
+//  itself:
 //     outputs have names and memory of their own.
 namespace ferry {
 namespace {

@@ -28,9 +28,9 @@ FERRY_API std::vector<CheckProblem> check(const std::string& path, const LoadOpt
 
 // An operator that some device of this machine has a kernel for.
 struct OperatorInfo {
-  std::string op;                    // "Conv"
-  std::vector<DeviceKind> devices;   // in order cpu, cuda, sim
-  std::vector<std::string> dtypes;   // of input 0, on each of the devices: "float32 float64"
+  std::string op;                   // "Conv"
+  std::vector<DeviceKind> devices;  // in order cpu, cuda, sim
+  std::vector<std::string> dtypes;  // of input 0, on each of the devices: "float32 float64"
 };
 FERRY_API std::vector<OperatorInfo> operators();
 

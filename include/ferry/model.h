@@ -54,9 +54,9 @@ using Inputs = NamedValues;
 using Outputs = NamedValues;
 
 struct LoadOptions {
-  int threads = 0;                // of the CPU pool, the caller included; 0: one per core
-  std::string external_data;      // folder of external data; empty: the model's own
-  std::string link_root;          // links in external data may lead below this folder; empty: none
+  int threads = 0;            // of the CPU pool, the caller included; 0: one per core
+  std::string external_data;  // folder of external data; empty: the model's own
+  std::string link_root;      // links in external data may lead below this folder; empty: none
   std::vector<std::string> disabled_rewrites;  // by name (docs/rewrites.md)
 };
 
@@ -68,16 +68,16 @@ struct RunReport {
     int64_t bytes = 0;
     int64_t times = 0;
   };
-  std::vector<Copy> copies;      // every crossing between devices in this run
-  std::string ledger_difference; // "" when they are the copies that the placement planned
-  std::string trace_json;        // Chrome's Trace Event Format, when asked for
+  std::vector<Copy> copies;       // every crossing between devices in this run
+  std::string ledger_difference;  // "" when they are the copies that the placement planned
+  std::string trace_json;         // Chrome's Trace Event Format, when asked for
   double seconds = 0;
 };
 
 struct RunOptions {
-  bool check_ledger = false;     // a difference between copies planned and made is an Error
-  bool trace = false;            // measures every step; waits for each, so the run takes longer
-  RunReport* report = nullptr;   // filled in when given
+  bool check_ledger = false;    // a difference between copies planned and made is an Error
+  bool trace = false;           // measures every step; waits for each, so the run takes longer
+  RunReport* report = nullptr;  // filled in when given
 };
 
 // A loaded model, on some device. Copies share the model; moving one moves them all, as with a
@@ -113,16 +113,16 @@ class FERRY_API Model {
   Placement plan(const PlacementRequest& request) const;
 
   // ---- running --------------------------------------------------------------------------------
-  // Runs once. Inputs may be on any device and in any order; outputs come back in the model's order,
-  // on the device that the placement delivers them to. Throws Error: not_found (names), invalid_argument
-  // (dtypes, shapes), runtime, device_failed, out_of_memory.
+  // Runs once. Inputs may be on any device and in any order; outputs come back in the model's
+  // order, on the device that the placement delivers them to. Throws Error: not_found (names),
+  // invalid_argument (dtypes, shapes), runtime, device_failed, out_of_memory.
   Outputs run(const Inputs& inputs, const RunOptions& options = {}) const;
 
   // ---- what it is -----------------------------------------------------------------------------
   const std::string& name() const;
-  std::vector<TensorInfo> inputs() const;   // without initializers
+  std::vector<TensorInfo> inputs() const;  // without initializers
   std::vector<TensorInfo> outputs() const;
-  NamedValues parameters() const;           // weights, on the CPU
+  NamedValues parameters() const;  // weights, on the CPU
   // As PyTorch prints a module: the tree that the names of weights and nodes spell.
   std::string str() const;
   // The graph as it runs, one node a line; for people.
