@@ -71,6 +71,8 @@ class NodeReader {
   // Output i of this node becomes a new value, which `op` turns into what output i was: the first
   // input of `op`, before `more`.
   void finish(int i, std::string_view op, std::vector<ValueId> more, Attributes given = {});
+  // A node with defaults for the attributes that are not given, for a body that a reader makes.
+  Node make_node(std::string_view op, std::vector<ValueId> inputs, Attributes given);
   // Turns the node into another operator, with defaults for the attributes that are not given.
   void become(std::string_view op, std::vector<ValueId> inputs, Attributes given = {});
   // The only output is this constant; there will be no node.
@@ -85,8 +87,6 @@ class NodeReader {
   void commit();
 
  private:
-  Node make_node(std::string_view op, std::vector<ValueId> inputs, Attributes given);
-
   Scope& scope_;
   const OpRow& row_;
   int opset_;

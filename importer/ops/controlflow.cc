@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -54,23 +55,20 @@ void read_loop(NodeReader& reader) {
 }
 
 // The axes and directions of the scanned values, written out: 0 for each.
-void write_out(NodeReader& reader, std::string_view attribute, size_t count) {
-  const std::vector<int64_t>& given = reader.attributes().get_ints(attribute);
+void write_out(Attributes& attributes, std::string_view attribute, size_t count) {
+  const std::vector<int64_t>& given = attributes.get_ints(attribute);
   if (given.empty()) {
-    reader.attributes().set(std::string(attribute), std::vector<int64_t>(count, 0));
+    attributes.set(std::string(attribute), std::vector<int64_t>(count, 0));
   } else if (given.size() != count) {
     fail(ProblemCode::attribute, fmt::format("attribute '{}' has {} elements, {} are needed",
                                              attribute, given.size(), count));
   }
 }
 
-void read_scan(NodeReader& reader) {
-  if (reader.opset() < 9) {
-    fail(ProblemCode::unsupported, "Scan of opset 8, which runs over batches, is not supported");
-  }
-  const Node& node = reader.node();
+// Checks a Scan against its body and completes its attributes.
+void complete_scan(Node& node) {
   int64_t inputs = static_cast<int64_t>(node.inputs.size());
-  int64_t scanned = reader.attributes().get_int("num_scan_inputs");
+  int64_t scanned = node.attributes.get_int("num_scan_inputs");
   if (scanned < 1 || scanned > inputs) {
     fail(ProblemCode::attribute,
          fmt::format("attribute 'num_scan_inputs' is {}, the node has {} inputs", scanned, inputs));
@@ -82,12 +80,52 @@ void read_scan(NodeReader& reader) {
   }
   check_body(*node.bodies[0], "body", static_cast<size_t>(inputs), node.outputs.size());
   size_t collected = node.outputs.size() - states;
-  write_out(reader, "scan_input_axes", static_cast<size_t>(scanned));
-  write_out(reader, "scan_input_directions", static_cast<size_t>(scanned));
-  write_out(reader, "scan_output_axes", collected);
-  write_out(reader, "scan_output_directions", collected);
+  write_out(node.attributes, "scan_input_axes", static_cast<size_t>(scanned));
+  write_out(node.attributes, "scan_input_directions", static_cast<size_t>(scanned));
+  write_out(node.attributes, "scan_output_axes", collected);
+  write_out(node.attributes, "scan_output_directions", collected);
 }
 
+// Scan of opset 8 runs over a batch: axis 0 of every value is the batch, axis 1 of the scanned ones
+// the sequence. That is a Scan over the batch without states, whose body is the Scan over the
+// sequence.
+void scan_batches(NodeReader& reader) {
+  if (reader.has_input(0)) {
+    fail(ProblemCode::unsupported, "Scan of opset 8 with lengths of sequences is not supported");
+  }
+  Node& node = reader.node();
+  node.inputs.erase(node.inputs.begin());
+  auto batch = std::make_shared<Graph>();
+  std::vector<ValueId> inputs, outputs;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    inputs.push_back(batch->add_input(fmt::format("input_{}", i), {}));
+  }
+  Attributes attributes;
+  attributes.set("num_scan_inputs", reader.attributes().get_int("num_scan_inputs"));
+  attributes.set("scan_input_directions", reader.old().get_ints("directions"));
+  Node inner = reader.make_node("Scan", std::move(inputs), std::move(attributes));
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    Value value;
+    value.name = fmt::format("output_{}", i);
+    outputs.push_back(batch->add_value(std::move(value)));
+  }
+  for (size_t i = 0; i < node.captures.size(); ++i) {
+    inner.captures.push_back(batch->add_capture(fmt::format("capture_{}", i), {}));
+  }
+  inner.outputs = outputs;
+  inner.bodies = std::move(node.bodies);
+  complete_scan(inner);
+  batch->add_node(std::move(inner));
+  batch->set_outputs(std::move(outputs));
+  node.bodies = {std::move(batch)};
+  reader.attributes().set("num_scan_inputs", static_cast<int64_t>(node.inputs.size()));
+  complete_scan(node);
+}
+
+void read_scan(NodeReader& reader) {
+  if (reader.opset() < 9) return scan_batches(reader);
+  complete_scan(reader.node());
+}
 constexpr OpRow kRows[] = {
     // If(cond) -> outputs...
     {.op = "If",

@@ -64,7 +64,10 @@ void read_activations(NodeReader& reader) {
   size_t wanted = names.size() * directions;
   const auto& given = reader.attributes().get<std::vector<std::string>>("activations");
   if (given.empty()) {
-    if (directions == 2) names.insert(names.end(), names.begin(), names.begin() + wanted / 2);
+    if (directions == 2) {
+      const std::vector<std::string> forward = names;
+      names.insert(names.end(), forward.begin(), forward.end());
+    }
     reader.attributes().set("activations", names);
   } else if (row->op == "RNN" && directions == 1 && given.size() == 2) {
     // The schema's own default has a second function for a direction that is not there.

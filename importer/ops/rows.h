@@ -145,6 +145,7 @@ std::span<const OpRow> ml_rows();
 std::span<const OpRow> nn_rows();
 std::span<const OpRow> object_detection_rows();
 std::span<const OpRow> optional_rows();
+std::span<const OpRow> preview_rows();
 std::span<const OpRow> quantization_rows();
 std::span<const OpRow> reduction_rows();
 std::span<const OpRow> rnn_rows();

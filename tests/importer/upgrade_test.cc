@@ -260,6 +260,28 @@ TEST(Upgrade, Others) {
   });
 }
 
+TEST(Upgrade, ScanOfBatches) {
+  ModelBuilder model(8, 3);
+  model.input("s", float32, {1, 2}).input("x", float32, {1, 3, 2}).input("k", float32, {2});
+  model.output("y", float32, {1, 2}).output("z", float32, {1, 3, 2});
+  NodeBuilder scan = model.node("Scan", {"", "s", "x"}, {"y", "z"}).name("scan");
+  scan.attr("num_scan_inputs", 1).attr("directions", std::vector<int64_t>{1});
+  testing::GraphProtoBuilder body(scan.graph("body"));
+  body.untyped_input("a").untyped_input("b");
+  body.node("Add", {"a", "b"}, {"c"}).name("add");
+  body.node("Mul", {"c", "k"}, {"d"}).name("mul");
+  body.untyped_output("c").untyped_output("d");
+  Graph graph = testing::import_bytes(model.bytes());
+  EXPECT_THAT(show_attributes(graph),
+              ::testing::HasSubstr("y, z = Scan(s, x) captures(k) num_scan_inputs=2"));
+  const Graph& batch = *graph.node(graph.order()[0]).bodies[0];
+  EXPECT_EQ(show_attributes(batch),
+            "output_0, output_1 = Scan(input_0, input_1) captures(capture_0) num_scan_inputs=1 "
+            "scan_input_axes=[0] scan_input_directions=[1] scan_output_axes=[0] "
+            "scan_output_directions=[0]\n");
+  EXPECT_EQ(show(*batch.node(batch.order()[0]).bodies[0]), "c = Add(a, b)\nd = Mul(c, k)\n");
+}
+
 TEST(Upgrade, Constants) {
   ModelBuilder model(21);
   testing::set_tensor<float>(model.node("Constant", {}, {"a"}).tensor("value"), {1, 2}, {2},
