@@ -59,10 +59,13 @@ void infer_range(InferContext& context) {
   if (delta && !delta->empty() && !start->empty() && !limit->empty()) {
     const int64_t step = delta->front();
     if (step == 0) context.fail("'delta' is 0");
-    const Dim span = step > 0 ? limit->front() - start->front() : start->front() - limit->front();
-    if (step != INT64_MIN) {
-      shape[0] = ceil_div(span, Dim(step < 0 ? -step : step));
-      if (shape[0].is_known() && shape[0].value() < 0) shape[0] = 0;
+    if (start->front().is_known() && limit->front().is_known()) {
+      // In 128 bits, where the span of two int64 fits.
+      const __int128 span = static_cast<__int128>(limit->front().value()) - start->front().value();
+      const __int128 count = (span + step + (step > 0 ? -1 : 1)) / step;
+      if (count <= INT64_MAX) shape[0] = count > 0 ? static_cast<int64_t>(count) : 0;
+    } else if (step > 0) {
+      shape[0] = ceil_div(limit->front() - start->front(), Dim(step));
     }
     if (shape[0].is_known() &&
         shape[0].value() <= static_cast<int64_t>(InferContext::kMaxContents)) {

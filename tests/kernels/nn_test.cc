@@ -301,5 +301,176 @@ TEST(NnTest, Pools) {
   });
 }
 
+TEST(NnTest, ConvTransposeIsTheTranspose) {
+  // Against the scatter that defines it, one spatial axis.
+  const auto f = [](std::vector<float> values, Shape shape) { return Tensor::from(values, shape); };
+  const auto form = [](const WindowForm& window, int64_t group = 1, Ints output_padding = {},
+                       Ints output_shape = {}) {
+    Attributes result = conv_form(group, window);
+    result.set("output_padding", output_padding);
+    result.set("output_shape", output_shape);
+    return result;
+  };
+  const Tensor x = f({1, 2}, {1, 1, 2});
+  const Tensor w = f({1, 10, 100}, {1, 1, 3});
+  check({
+      {"overlap",
+       "ConvTranspose",
+       form({{3}, {}, {}, {}}),
+       {x, w},
+       {f({1, 12, 120, 200}, {1, 1, 4})}},
+      {"stride",
+       "ConvTranspose",
+       form({{3}, {2}, {}, {}}),
+       {x, w},
+       {f({1, 10, 102, 20, 200}, {1, 1, 5})}},
+      {"pads",
+       "ConvTranspose",
+       form({{3}, {2}, {1, 1}, {}}),
+       {x, w},
+       {f({10, 102, 20}, {1, 1, 3})}},
+      {"output padding",
+       "ConvTranspose",
+       form({{3}, {2}, {}, {}}, 1, {1}),
+       {x, w},
+       {f({1, 10, 102, 20, 200, 0}, {1, 1, 6})}},
+      {"output shape",
+       "ConvTranspose",
+       form({{3}, {2}, {}, {}}, 1, {}, {4}),
+       {x, w},
+       {f({10, 102, 20, 200}, {1, 1, 4})}},
+      {"same",
+       "ConvTranspose",
+       form({{3}, {2}, {}, {}, "SAME_UPPER"}),
+       {x, w},
+       {f({1, 10, 102, 20}, {1, 1, 4})}},
+      {"dilation, bias",
+       "ConvTranspose",
+       form({{3}, {}, {}, {2}}),
+       {x, w, f({1000}, {1})},
+       {f({1001, 1002, 1010, 1020, 1100, 1200}, {1, 1, 6})}},
+      {"groups",
+       "ConvTranspose",
+       form({{1}, {}, {}, {}}, 2),
+       {f({1, 2, 3, 4}, {1, 2, 2}), f({10, 100}, {2, 1, 1})},
+       {f({10, 20, 300, 400}, {1, 2, 2})}},
+      {"half",
+       "ConvTranspose",
+       form({{3}, {}, {}, {}}),
+       {x.half(), w.half()},
+       {f({1, 12, 120, 200}, {1, 1, 4}).half()}},
+  });
+  check({RefusalCase{"channels",
+                     "ConvTranspose",
+                     form({{3}, {}, {}, {}}),
+                     {x, f({1, 1, 1, 1, 1, 1}, {2, 1, 3})},
+                     1,
+                     ErrorCode::invalid_model,
+                     "channels"}});
+}
+
+TEST(NnTest, Normalisations) {
+  const auto f = [](std::vector<float> values, Shape shape) { return Tensor::from(values, shape); };
+  const auto batch = [](int64_t training) {
+    return attributes({{"epsilon", 0.0f}, {"momentum", 0.75f}, {"training_mode", training}});
+  };
+  const auto layer = [](int64_t axis) {
+    return attributes({{"axis", axis}, {"epsilon", 0.0f}, {"stash_type", int64_t{1}}});
+  };
+  const Tensor x = f({1, 3, 10, 30}, {1, 2, 2});
+  const Tensor scale = f({2, 1}, {2}), bias = f({0, 5}, {2});
+  const Tensor mean = f({1, 10}, {2}), var = f({4, 25}, {2});
+  const Tensor pair = f({1, 3, 2, 6}, {2, 2});
+  check({
+      {"inference",
+       "BatchNormalization",
+       batch(0),
+       {x, scale, bias, mean, var},
+       {f({0, 2, 5, 9}, {1, 2, 2})},
+       kRounded},
+      {"training",
+       "BatchNormalization",
+       batch(1),
+       {x, scale, bias, mean, var},
+       {f({-2, 2, 4, 6}, {1, 2, 2}), f({1.25f, 12.5f}, {2}), f({3.25f, 43.75f}, {2})},
+       kRounded},
+      {"half with float statistics",
+       "BatchNormalization",
+       batch(0),
+       {x.half(), scale, bias, mean, var},
+       {f({0, 2, 5, 9}, {1, 2, 2}).half()}},
+      {"rows",
+       "LayerNormalization",
+       layer(-1),
+       {pair, f({1, 2}, {2}), f({0, 1}, {2})},
+       {f({-1, 3, -1, 3}, {2, 2}), f({2, 4}, {2, 1}), f({1, 0.5f}, {2, 1})},
+       kRounded},
+      {"no bias",
+       "LayerNormalization",
+       layer(1),
+       {pair, f({1, 2}, {2})},
+       {f({-1, 2, -1, 2}, {2, 2})},
+       kRounded},
+      {"scale of one element",
+       "LayerNormalization",
+       layer(-1),
+       {pair, f({3}, {1})},
+       {f({-3, 3, -3, 3}, {2, 2})},
+       kRounded},
+      {"float64",
+       "LayerNormalization",
+       layer(-1),
+       {pair.float64(), f({1, 2}, {2}).float64()},
+       {f({-1, 2, -1, 2}, {2, 2}).float64()},
+       kRounded},
+      {"half",
+       "LayerNormalization",
+       layer(-1),
+       {pair.half(), f({1, 2}, {2}).half()},
+       {f({-1, 2, -1, 2}, {2, 2}).half()}},
+  });
+  check({
+      RefusalCase{"channels",
+                  "BatchNormalization",
+                  batch(0),
+                  {x, f({1}, {1}), bias, mean, var},
+                  1,
+                  ErrorCode::invalid_model,
+                  "channels"},
+      RefusalCase{"scale",
+                  "LayerNormalization",
+                  layer(-1),
+                  {pair, f({1, 2, 3}, {3})},
+                  1,
+                  ErrorCode::invalid_model,
+                  "broadcast"},
+  });
+}
+
+TEST(NnTest, DropoutPassesUnlessTraining) {
+  const Tensor x = Tensor::from<float>({1, 2, 3});
+  const Tensor ratio = Tensor::scalar(0.25f);
+  const Tensor yes = Tensor::scalar(true), no = Tensor::scalar(false);
+  const Attributes seeded = attributes({{"seed", int64_t{7}}});
+  const Tensor kept = Tensor::from<float>({1, 1, 1}).to(boolean);
+  check({
+      {"alone", "Dropout", {}, {x}, {x, kept}},
+      {"inference", "Dropout", seeded, {x, ratio, no}, {x, kept}},
+      {"nothing to drop", "Dropout", seeded, {x, Tensor::scalar(0.0f), yes}, {x, kept}},
+  });
+  // What is kept is scaled, and about a quarter is dropped.
+  const Tensor many = Tensor::full({4000}, 3.0);
+  const auto got = run_node(Device::cpu(), "Dropout", seeded, {many, ratio, yes}, 2);
+  int64_t dropped = 0;
+  for (int64_t i = 0; i < many.numel(); ++i) {
+    const bool keeps = static_cast<const bool*>(got[1].data())[i];
+    EXPECT_EQ(got[0].span<float>()[i], keeps ? 4.0f : 0.0f) << i;
+    dropped += keeps ? 0 : 1;
+  }
+  EXPECT_NEAR(static_cast<double>(dropped), 1000, 150);
+  check({RefusalCase{
+      "ratio", "Dropout", seeded, {x, Tensor::scalar(1.5f), yes}, 1, ErrorCode::runtime, "ratio"}});
+}
+
 }  // namespace
 }  // namespace ferry::test

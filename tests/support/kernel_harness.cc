@@ -23,7 +23,7 @@ struct Inferred {
 };
 
 Inferred infer_one(std::string_view op, const Attributes& attributes,
-                   const std::vector<Tensor>& inputs, int outputs, bool constants) {
+                   const std::vector<Tensor>& inputs, int outputs, Ports constants) {
   Inferred result;
   Node node;
   node.op = op;
@@ -33,7 +33,7 @@ Inferred infer_one(std::string_view op, const Attributes& attributes,
     const std::string name = "input_" + std::to_string(i);
     if (!inputs[i].defined()) {
       node.inputs.push_back(kNoValue);
-    } else if (constants && i > 0) {
+    } else if (constants.contains(static_cast<int>(i))) {
       node.inputs.push_back(result.graph.add_constant(name, inputs[i]));
     } else {
       Type type;
@@ -155,24 +155,25 @@ std::vector<Device> kernel_devices() {
 
 bool has_kernel(Device device, std::string_view op, const Attributes& attributes,
                 const std::vector<Tensor>& inputs, int outputs) {
-  const Inferred inferred = infer_one(op, attributes, inputs, outputs, false);
+  const Inferred inferred = infer_one(op, attributes, inputs, outputs, Ports());
   return find_kernel(families_of(device), facts_of(inferred)) != nullptr;
 }
 
 std::vector<Tensor> run_node(Device device, std::string_view op, const Attributes& attributes,
                              const std::vector<Tensor>& inputs, int outputs, RunMode mode) {
-  Inferred inferred = infer_one(op, attributes, inputs, outputs, mode.constants);
+  Ports constants;
+  if (mode.constants) constants.bits = ~1u;
+  Inferred inferred = infer_one(op, attributes, inputs, outputs, constants);
   NodeFacts facts = facts_of(inferred);
   Support why;
   const Kernel* kernel = find_kernel(families_of(device), facts, &why);
   if (kernel == nullptr) {
     throw Error(ErrorCode::unsupported, device.str() + ": " + why.detail);
   }
-  // A shape that depends on a host input is inferred again with what the input holds.
-  bool concrete = true;
-  for (const TensorFacts& output : facts.outputs) concrete = concrete && output.concrete();
-  if (!concrete && !mode.constants && kernel->host_inputs.bits != 0) {
-    inferred = infer_one(op, attributes, inputs, outputs, true);
+  // As the executor does, host inputs are known in prepare().
+  if (kernel->host_inputs.bits != 0) {
+    constants.bits |= kernel->host_inputs.bits;
+    inferred = infer_one(op, attributes, inputs, outputs, constants);
     facts = facts_of(inferred);
   }
   TestPrepare prepare(device, mode.threads);
@@ -241,8 +242,8 @@ std::string difference(const Tensor& got, const Tensor& wanted, Tolerance tolera
       a = ::testing::PrintToString(x);
       b = ::testing::PrintToString(y);
     }
-    return "element " + std::to_string(i) + " of " + text(got.shape()) + " is " + a +
-           ", wanted " + b;
+    return "element " + std::to_string(i) + " of " + text(got.shape()) + " is " + a + ", wanted " +
+           b;
   }
   return "";
 }
