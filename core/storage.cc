@@ -19,6 +19,17 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
+void* Storage::filled() const {
+  std::lock_guard lock(fill_mutex_);
+  if (memory_ == nullptr) {
+    std::shared_ptr<Storage> memory = allocate_host(bytes_);
+    fill_(memory->data());
+    memory_ = std::move(memory);
+    data_.store(memory_->data(), std::memory_order_release);
+  }
+  return memory_->data();
+}
+
 std::shared_ptr<Storage> allocate_host(size_t bytes) {
   const auto padded = checked_add<size_t>(bytes, kAlignment - 1);
   void* data =

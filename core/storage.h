@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <mutex>
 
 #include "ferry/device.h"
 
@@ -21,7 +24,22 @@ class Storage {
         read_only_(read_only),
         pinned_(pinned) {}
 
-  void* data() const { return data_; }
+  // Read-only host memory that `fill` writes when data() is first called, once, whichever thread
+  // asks first. A weight that nobody reads then costs neither time nor memory. `owner` keeps what
+  // `fill` reads.
+  Storage(size_t bytes, std::function<void(void*)> fill, std::shared_ptr<const void> owner)
+      : data_(nullptr),
+        bytes_(bytes),
+        owner_(std::move(owner)),
+        read_only_(true),
+        pinned_(false),
+        fill_(std::move(fill)) {}
+
+  // Throws Error out_of_memory where the memory is yet to be filled.
+  void* data() const {
+    void* data = data_.load(std::memory_order_acquire);
+    return data != nullptr || fill_ == nullptr ? data : filled();
+  }
   size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
   bool read_only() const { return read_only_; }
@@ -29,11 +47,16 @@ class Storage {
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
  private:
-  void* data_;
+  void* filled() const;
+
+  mutable std::atomic<void*> data_;
   size_t bytes_;
   Device device_;
   std::shared_ptr<const void> owner_;
   bool read_only_, pinned_;
+  std::function<void(void*)> fill_;  // of memory that is filled on demand
+  mutable std::mutex fill_mutex_;
+  mutable std::shared_ptr<Storage> memory_;  // what was filled
 };
 
 // 64-byte aligned host memory; `count` default-constructed std::string for string tensors. Throws
