@@ -49,4 +49,13 @@ MappedFile map_descriptor(int descriptor, const std::string& path) {
   return {Bytes(static_cast<const uint8_t*>(data), size), std::move(owner)};
 }
 
+void release_pages(Bytes mapped) {
+  // Whole pages within: those at the ends may hold what others are reading.
+  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  auto begin = (reinterpret_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
+  auto end = (reinterpret_cast<uintptr_t>(mapped.data()) + mapped.size()) / page * page;
+  // Advice: where it fails nothing is lost but memory.
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 }  // namespace ferry

@@ -21,6 +21,10 @@ struct MappedFile {
   std::shared_ptr<const void> owner;
 };
 
+// Says that the bytes of a mapping are not needed for now, so that they stop counting as memory of
+// this process. They are read again from the file when they are touched.
+void release_pages(Bytes mapped);
+
 // Throws Error not_found when there is no such file, and io when it cannot be read or is not a
 // regular file (a folder, a pipe, a device).
 MappedFile map_file(const std::string& path);

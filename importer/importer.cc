@@ -18,6 +18,7 @@ struct Outcome {
   std::vector<Problem> problems;
 };
 
+// `folder` is empty for models from memory.
 Outcome run(Bytes bytes, std::shared_ptr<const void> owner, const std::string& folder,
             const ImportOptions& options) {
   Problems problems;
@@ -36,7 +37,8 @@ Outcome run(Bytes bytes, std::shared_ptr<const void> owner, const std::string& f
     parts.skeleton = {};
     ExternalData external(options.data_folder.empty() ? folder : options.data_folder,
                           options.link_root);
-    TensorReader tensors(parts.tensors, std::move(owner), &external, options.limits);
+    TensorReader tensors(parts.tensors, std::move(owner), /*mapped=*/!folder.empty(), &external,
+                         options.limits);
     graph = ModelImporter(model, tensors, problems, options.limits).run();
   } catch (const ProblemError& problem) {
     problems.add(problem.code, problem.message);

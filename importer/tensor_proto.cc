@@ -273,18 +273,21 @@ void TensorReader::count_bytes(uint64_t bytes) {
   }
 }
 
-Tensor TensorReader::place(Bytes bytes, std::shared_ptr<const void> owner, const Shape& shape,
-                           DType dtype) {
+Tensor TensorReader::place(Bytes bytes, std::shared_ptr<const void> owner, bool mapped,
+                           const Shape& shape, DType dtype) {
+  if (bytes.empty()) return Tensor(allocate_host(0), shape, dtype);
   if (dtype == DType::boolean) check_bools(bytes.data(), bytes.size());
-  size_t alignment = alignment_of(dtype);
   std::shared_ptr<Storage> storage;
-  if (!bytes.empty() && reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment_of(dtype) == 0) {
     // Storage has one pointer type for all memory; read_only keeps it from being written.
     storage = std::make_shared<Storage>(const_cast<uint8_t*>(bytes.data()), bytes.size(),
                                         Device::cpu(), std::move(owner), /*read_only=*/true);
   } else {
-    storage = allocate_host(bytes.size());
-    if (!bytes.empty()) std::memcpy(storage->data(), bytes.data(), bytes.size());
+    auto copy = [bytes, mapped](void* destination) {
+      std::memcpy(destination, bytes.data(), bytes.size());
+      if (mapped) release_pages(bytes);
+    };
+    storage = std::make_shared<Storage>(bytes.size(), copy, std::move(owner));
   }
   return Tensor(std::move(storage), shape, dtype);
 }
@@ -310,7 +313,7 @@ Tensor TensorReader::read_external(const onnx::TensorProto& proto, const Shape& 
   }
   if (external_ == nullptr) fail(ProblemCode::external_data, "external data is not allowed here");
   MappedFile view = external_->view(location, offset, bytes);
-  return place(view.bytes, view.owner, shape, dtype);
+  return place(view.bytes, view.owner, /*mapped=*/true, shape, dtype);
 }
 
 Tensor TensorReader::read(const onnx::TensorProto& proto) {
@@ -350,7 +353,7 @@ Tensor TensorReader::read(const onnx::TensorProto& proto) {
     if (raw.bytes.size() != bytes) {
       wrong_count(kRawData, bytes, fmt::format("{}", raw.bytes.size()), shape, dtype);
     }
-    return place(raw.bytes, owner_, shape, dtype);
+    return place(raw.bytes, owner_, mapped_, shape, dtype);
   }
   uint32_t wanted = typed_field(dtype).field;
   if (elements.field == 0) elements.field = wanted;
@@ -451,7 +454,7 @@ Tensor tensor_from_pb(Bytes bytes, std::shared_ptr<const void> owner) {
     if (!proto.ParseFromString(parts.skeleton)) {
       fail(ProblemCode::encoding, "the file is not a TensorProto");
     }
-    return TensorReader(parts.tensors, std::move(owner), nullptr, {}).read(proto);
+    return TensorReader(parts.tensors, std::move(owner), /*mapped=*/false, nullptr, {}).read(proto);
   } catch (const ProblemError& problem) {
     throw Error(error_code(problem.code), problem.message);
   }

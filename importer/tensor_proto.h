@@ -18,17 +18,22 @@ class SparseTensorProto;
 
 // Turns the tensors of one scanned message into Tensors.
 //
-// Elements stay where they are in the file (raw_data and external data, read-only) when the first
-// of them lies at a multiple of its alignment: that of the C++ type of one element (the half for
-// complex, one byte for bool and packed types). Elsewhere they are copied, since a misaligned typed
-// read is undefined. Typed fields (float_data, int32_data, ...) are always decoded into new memory.
+// Elements stay where they are in the file (raw_data and external data) when the first of them lies
+// at a multiple of its alignment: that of the C++ type of one element (the half for complex, one
+// byte for bool and packed types). Elsewhere they are copied when they are first read, since a
+// misaligned typed read is undefined. Both are read-only. Typed fields (float_data, int32_data,
+// ...) are decoded into new memory at once, since what they hold has to be checked.
 class TensorReader {
  public:
-  // `messages` and `owner` belong to the scan; `external` may be nullptr (external data is
-  // refused).
-  TensorReader(std::span<const Bytes> messages, std::shared_ptr<const void> owner,
+  // // `messages` and `owner` belong to the scan; `mapped` says that they are of a file's mapping.
+  // `external` may be nullptr (external data is refused).
+  TensorReader(std::span<const Bytes> messages, std::shared_ptr<const void> owner, bool mapped,
                ExternalData* external, const ImportLimits& limits)
-      : messages_(messages), owner_(std::move(owner)), external_(external), limits_(limits) {}
+      : messages_(messages),
+        owner_(std::move(owner)),
+        mapped_(mapped),
+        external_(external),
+        limits_(limits) {}
 
   // Checks everything: the type exists, sizes are not negative and do not overflow, exactly one
   // kind of data is there and it is the right one, and it has exactly as many elements as the shape
@@ -39,12 +44,14 @@ class TensorReader {
   Tensor read_sparse(const onnx::SparseTensorProto& proto);
 
  private:
-  Tensor place(Bytes bytes, std::shared_ptr<const void> owner, const Shape& shape, DType dtype);
+  static Tensor place(Bytes bytes, std::shared_ptr<const void> owner, bool mapped,
+                      const Shape& shape, DType dtype);
   Tensor read_external(const onnx::TensorProto& proto, const Shape& shape, DType dtype);
   void count_bytes(uint64_t bytes);
 
   std::span<const Bytes> messages_;
   std::shared_ptr<const void> owner_;
+  bool mapped_;
   ExternalData* external_;
   ImportLimits limits_;
   uint64_t total_bytes_ = 0;
