@@ -34,47 +34,47 @@ std::vector<std::string> folders_to_search() {
   return folders;
 }
 
-struct Opened {
-  const DevicePlugin* plugin = nullptr;
-  std::string why;
-};
-
-Opened open_file(const std::string& path) {
+const DevicePlugin* open_file(const std::string& path, std::string* why) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return {nullptr, dlerror()};
+  const auto fail = [&](const std::string& text) {
+    if (why) *why = text;
+    return nullptr;
+  };
+  if (!library) return fail(dlerror());
   const auto entry = reinterpret_cast<const DevicePlugin* (*)()>(dlsym(library, kCudaPluginSymbol));
-  if (!entry) return {nullptr, path + " has no symbol " + kCudaPluginSymbol};
+  if (!entry) return fail(path + " has no symbol " + kCudaPluginSymbol);
   const DevicePlugin* plugin = entry();
   if (std::string_view(plugin->version) != kPluginVersion) {
-    return {nullptr, path + " is of version " + plugin->version + ", Ferry itself of version " +
-                         kPluginVersion};
+    return fail(path + " is of version " + plugin->version + ", Ferry itself of version " +
+                kPluginVersion);
   }
-  return {plugin, ""};
-}
-
-Opened open_plugin() {
-  const std::vector<std::string> folders = folders_to_search();
-  std::string searched;
-  for (const std::string& folder : folders) {
-    const std::string path = (fs::path(folder) / kLibrary).string();
-    std::error_code ignored;
-    if (fs::exists(path, ignored)) return open_file(path);  // the first one found is the one
-    searched += (searched.empty() ? "" : ", ") + (folder.empty() ? "." : folder);
-  }
-  Opened from_system = open_file(kLibrary);
-  if (!from_system.plugin) {
-    from_system.why = std::string(kLibrary) + " was not found in " + searched +
-                      " or the system's library path (" + from_system.why + ")";
-  }
-  return from_system;
+  return plugin;
 }
 
 }  // namespace
 
+const DevicePlugin* open_cuda_plugin(std::span<const std::string> folders, std::string* why) {
+  std::string searched;
+  for (const std::string& folder : folders) {
+    const std::string path = (fs::path(folder) / kLibrary).string();
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return open_file(path, why);  // the first one is the one
+    searched += (searched.empty() ? "" : ", ") + (folder.empty() ? "." : folder);
+  }
+  std::string system_says;
+  const DevicePlugin* from_system = open_file(kLibrary, &system_says);
+  if (!from_system && why) {
+    *why = std::string(kLibrary) + " was not found in " + searched +
+           " or the system's library path (" + system_says + ")";
+  }
+  return from_system;
+}
+
 const DevicePlugin* cuda_plugin(std::string* why) {
-  static const Opened opened = open_plugin();
-  if (why && !opened.plugin) *why = opened.why;
-  return opened.plugin;
+  static std::string reason;
+  static const DevicePlugin* const plugin = open_cuda_plugin(folders_to_search(), &reason);
+  if (why && !plugin) *why = reason;
+  return plugin;
 }
 
 }  // namespace ferry

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "devices/cuda/plugin.h"
@@ -11,5 +12,8 @@ namespace ferry {
 // where the system looks. nullptr with the reason in *why (if given) when it is not there, cannot
 // be loaded, or is of another version. Opened once per process; thread-safe.
 const DevicePlugin* cuda_plugin(std::string* why);
+
+// The same search in the given folders (then the system's), each time anew.
+const DevicePlugin* open_cuda_plugin(std::span<const std::string> folders, std::string* why);
 
 }  // namespace ferry

@@ -8,6 +8,7 @@
 #include "devices/cuda/backend.h"
 #include "devices/cuda/error.h"
 #include "ferry/error.h"
+#include "kernels/cuda/table.h"
 
 namespace ferry {
 namespace {
@@ -36,18 +37,20 @@ DeviceBackend& open_device(int index) {
   static std::mutex mutex;
   // Never destroyed: tensors with static lifetime may free their memory later.
   static auto* const backends = new std::unique_ptr<cuda::CudaBackend>[kMaxDevices];
-  const int count = count_devices(nullptr);
+  std::string why;
+  const int count = count_devices(&why);
   if (index < 0 || index >= count) {
-    throw Error(ErrorCode::device_missing, "there is no device " + Device(kKind, index).str() +
-                                               ": " + std::to_string(count) +
-                                               " of its kind are here.");
+    if (why.empty()) why = "there are " + std::to_string(count) + ", numbered from 0";
+    throw Error(ErrorCode::device_missing,
+                "there is no device " + Device(kKind, index).str() + ": " + why + ".");
   }
   const std::lock_guard lock(mutex);
   if (!backends[index]) backends[index] = std::make_unique<cuda::CudaBackend>(kKind, index);
   return *backends[index];
 }
 
-constexpr DevicePlugin kPlugin{kPluginVersion, &count_devices, &open_device};
+constexpr DevicePlugin kPlugin{kPluginVersion, &count_devices, &open_device,
+                               &cuda::missing_libraries};
 
 }  // namespace
 

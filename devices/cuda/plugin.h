@@ -15,6 +15,8 @@ struct DevicePlugin {
   int (*device_count)(std::string* why);
   // The backend of device `index`, made on the first call, never destroyed. Throws Error.
   DeviceBackend& (*backend)(int index);
+  // As DeviceBackend::missing_libraries, without a device: opens the libraries.
+  std::string (*missing_libraries)();
 };
 
 inline constexpr const char* kPluginVersion = FERRY_VERSION;

@@ -90,37 +90,48 @@ struct Pow {
   }
 };
 
-// Element `at` of a tensor whose dtype is known only at run time, by the conversion of C++.
-template <typename T>
-__device__ T load_as(const void* data, DType dtype, int64_t at) {
+// f(element `at`) of a tensor of numbers or bools whose dtype is known only at run time; 16-bit
+// floats come as float.
+template <typename F>
+__device__ void with_element(const void* data, DType dtype, int64_t at, const F& f) {
   switch (dtype) {
     case DType::float32:
-      return static_cast<T>(static_cast<const float*>(data)[at]);
+      return f(static_cast<const float*>(data)[at]);
     case DType::float64:
-      return static_cast<T>(static_cast<const double*>(data)[at]);
+      return f(static_cast<const double*>(data)[at]);
     case DType::float16:
-      return static_cast<T>(static_cast<float>(static_cast<const __half*>(data)[at]));
+      return f(static_cast<float>(static_cast<const __half*>(data)[at]));
     case DType::bfloat16:
-      return static_cast<T>(static_cast<float>(static_cast<const __nv_bfloat16*>(data)[at]));
+      return f(static_cast<float>(static_cast<const __nv_bfloat16*>(data)[at]));
     case DType::int8:
-      return static_cast<T>(static_cast<const int8_t*>(data)[at]);
+      return f(static_cast<const int8_t*>(data)[at]);
     case DType::int16:
-      return static_cast<T>(static_cast<const int16_t*>(data)[at]);
+      return f(static_cast<const int16_t*>(data)[at]);
     case DType::int32:
-      return static_cast<T>(static_cast<const int32_t*>(data)[at]);
+      return f(static_cast<const int32_t*>(data)[at]);
     case DType::int64:
-      return static_cast<T>(static_cast<const int64_t*>(data)[at]);
+      return f(static_cast<const int64_t*>(data)[at]);
     case DType::uint8:
-      return static_cast<T>(static_cast<const uint8_t*>(data)[at]);
+      return f(static_cast<const uint8_t*>(data)[at]);
     case DType::uint16:
-      return static_cast<T>(static_cast<const uint16_t*>(data)[at]);
+      return f(static_cast<const uint16_t*>(data)[at]);
     case DType::uint32:
-      return static_cast<T>(static_cast<const uint32_t*>(data)[at]);
+      return f(static_cast<const uint32_t*>(data)[at]);
     case DType::uint64:
-      return static_cast<T>(static_cast<const uint64_t*>(data)[at]);
+      return f(static_cast<const uint64_t*>(data)[at]);
+    case DType::boolean:
+      return f(static_cast<const bool*>(data)[at]);
     default:
-      return T();
+      return;
   }
+}
+
+// The same element by the conversion of C++.
+template <typename T>
+__device__ T load_as(const void* data, DType dtype, int64_t at) {
+  T result = T();
+  with_element(data, dtype, at, [&](auto value) { result = static_cast<T>(value); });
+  return result;
 }
 
 }  // namespace ferry::cuda

@@ -24,6 +24,7 @@ struct GemmProblem {
   bool accumulate = false;
   int64_t batch = 1;
   int64_t stride_a = 0, stride_b = 0, stride_c = 0;  // in elements; 0 repeats the same matrix
+  uint32_t alignment = 256;  // bytes that divide every address that run() gets
 };
 
 // A problem with its algorithm. Immutable: may run on several streams at once.

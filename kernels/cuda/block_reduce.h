@@ -15,7 +15,8 @@ namespace ferry::cuda {
 template <typename Op, typename T>
 __device__ T warp_reduce(T value) {
   for (int offset = warpSize / 2; offset > 0; offset /= 2) {
-    value = Op::apply(value, __shfl_xor_sync(~0u, value, offset));
+    // The cast: small integers are exchanged as int.
+    value = Op::apply(value, static_cast<T>(__shfl_xor_sync(~0u, value, offset)));
   }
   return value;
 }

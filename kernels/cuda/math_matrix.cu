@@ -31,6 +31,18 @@ struct MatMulState : KernelState {
   int64_t group_stride = 0;  // elements of the output from group to group
 };
 
+// The largest power of two, up to that of allocations, that divides all offsets in bytes.
+uint32_t alignment_of(const MatMulState& state, DType dtype) {
+  int64_t bits = 256;
+  const auto add = [&](int64_t elements) { bits |= elements * (dtype_bits(dtype) / 8); };
+  for (size_t i = 0; i < state.groups.size(); ++i) {
+    add(state.groups[i][0]);
+    add(state.groups[i][1]);
+    add(static_cast<int64_t>(i) * state.group_stride);
+  }
+  return static_cast<uint32_t>(bits & -bits);
+}
+
 Shape batch_shape(const Shape& a, const Shape& b) {
   Shape batch(std::max(a.size(), b.size()), 1);
   for (const Shape* shape : {&a, &b}) {
@@ -85,6 +97,7 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
     }
     state->groups.push_back(offsets);
   }
+  problem.alignment = alignment_of(*state, problem.dtype);
   // One matrix B for all rows of a dense A: one product with many rows.
   if (problem.batch > 1 && problem.stride_b == 0 && problem.stride_a == a_matrix) {
     problem.m *= problem.batch;

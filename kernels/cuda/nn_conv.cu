@@ -1,5 +1,5 @@
 // Conv and ConvTranspose, through the seam to the library (dnn.h).
-#include "kernels/cuda/arithmetic.h"
+#include "kernels/cuda/bias.h"
 #include "kernels/cuda/dnn.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
@@ -8,23 +8,9 @@
 namespace ferry::cuda {
 namespace {
 
-// y is the bias alone where no term is added: an input without channels or positions.
-template <typename T>
-struct BiasMap {
-  FastDivide positions, channels;
-  const T* bias;  // or nullptr
-  T* y;
-
-  __device__ void operator()(uint32_t index) const {
-    const uint32_t plane = positions.divide(index);
-    const uint32_t channel = plane - channels.divide(plane) * channels.divisor;
-    y[index] = bias ? bias[channel] : static_cast<T>(0.0f);
-  }
-};
-
 struct State : KernelState {
   ConvProblem problem;
-  std::unique_ptr<ConvPlan> plan;  // nullptr: no term is added
+  std::unique_ptr<ConvPlan> plan;  // nullptr: no term is added, so y is the bias alone
 };
 
 std::unique_ptr<KernelState> prepare_problem(const ConvProblem& problem, Prepare& prepare) {
@@ -82,15 +68,8 @@ void run(const KernelState* kernel_state, const RunContext& context) {
     return state.plan->run(stream_of(context).activate(), context.inputs[0], context.inputs[1],
                            bias, context.outputs[0], context.workspace);
   }
-  const int64_t channels = problem.groups * problem.out_channels;
-  const uint32_t count = map_count({problem.batch, channels, problem.y_size()});
-  if (count == 0) return;
-  visit(problem.dtype, FloatTypes(), [&]<typename T>() {
-    launch_map(context, count,
-               BiasMap<T>{FastDivide(static_cast<uint32_t>(problem.y_size())),
-                          FastDivide(static_cast<uint32_t>(channels)), static_cast<const T*>(bias),
-                          context.output<T>(0)});
-  });
+  spread_bias(stream_of(context).activate(), problem.dtype, bias, context.outputs[0], problem.batch,
+              problem.groups * problem.out_channels, problem.y_size());
 }
 
 constexpr Kernel kKernels[] = {

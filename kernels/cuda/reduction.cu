@@ -26,7 +26,7 @@ struct Sum {
   using Types = SumTypes;
   using Combine = Add;
   template <typename C>
-  __host__ __device__ static constexpr C identity() {
+  static constexpr C identity() {
     return C(0);
   }
   template <typename C>
@@ -48,7 +48,7 @@ struct Largest {
   using Types = ExtremeTypes;
   using Combine = Max;
   template <typename C>
-  __host__ __device__ static constexpr C identity() {
+  static constexpr C identity() {
     using Limits = std::numeric_limits<C>;
     return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
   }
@@ -60,7 +60,7 @@ struct Largest {
 struct Smallest : Largest {
   using Combine = Min;
   template <typename C>
-  __host__ __device__ static constexpr C identity() {
+  static constexpr C identity() {
     using Limits = std::numeric_limits<C>;
     return Limits::has_infinity ? Limits::infinity() : Limits::max();
   }

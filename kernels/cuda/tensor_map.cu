@@ -58,22 +58,23 @@ __device__ To cast(From value) {
   }
 }
 
-template <typename From, typename To>
+// One kernel a result type: the type of the source is read where it runs.
+template <typename To>
 struct CastMap {
-  const From* in;
+  const void* in;
+  DType from;
   To* out;
+
   __device__ void operator()(uint32_t index) const {
-    out[index] = cast<To>(static_cast<Compute<From>>(in[index]));
+    with_element(in, from, index, [&](auto value) { out[index] = cast<To>(value); });
   }
 };
 
 void run_cast(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const CountState*>(kernel_state);
-  visit(state.from, CastTypes(), [&]<typename From>() {
-    visit(state.to, CastTypes(), [&]<typename To>() {
-      launch_map(context, state.count,
-                 CastMap<From, To>{context.input<From>(0), context.output<To>(0)});
-    });
+  visit(state.to, CastTypes(), [&]<typename To>() {
+    launch_map(context, state.count,
+               CastMap<To>{context.inputs[0], state.from, context.output<To>(0)});
   });
 }
 

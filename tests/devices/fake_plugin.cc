@@ -1,0 +1,13 @@
+#include "devices/cuda/plugin.h"
+
+// A library in the place of libferry_cuda.so that is not the one of this Ferry.
+#ifdef FAKE_PLUGIN_VERSION
+namespace ferry {
+namespace {
+constexpr DevicePlugin kPlugin{FAKE_PLUGIN_VERSION, nullptr, nullptr, nullptr};
+}  // namespace
+extern "C" __attribute__((visibility("default"))) const DevicePlugin* ferry_cuda_plugin() {
+  return &kPlugin;
+}
+}  // namespace ferry
+#endif
