@@ -71,6 +71,7 @@ function(ferry_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ferry_internal GTest::gmock GTest::gtest_main ${ARG_LINK})
   add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit)
 endfunction()
 
 # ferry_embed(TARGET NAME FILE): FILE's bytes as std::string_view ferry::embedded::NAME in TARGET.

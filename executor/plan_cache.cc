@@ -23,6 +23,11 @@ Graph with_input_shapes(const Graph& graph, const std::vector<Shape>& shapes) {
     options.input_shapes[out.value(id).name] = shapes[next++];
   }
   for (const ValueId id : out.captures()) set_shape(out.value(id), shapes[next++]);
+  // What the model declares of other values may hold for some sizes only: infer them from these.
+  for (ValueId id = 0; id < out.value_count(); ++id) {
+    Value& value = out.value(id);
+    if (value.producer != kNoNode && !value.is_constant()) value.type.shape.reset();
+  }
   infer(out, options);
   return out;
 }

@@ -28,8 +28,8 @@ Dims evaluate(const Dims& dims, const Symbols& symbols) {
                                             inferred.str());
 }
 
-// The better known of both, axis by axis. Numbers must agree; where only names differ, the inferred
-// one holds, since it is what the graph computes.
+// The better known of both, axis by axis. Numbers must agree; where names are involved the inferred
+// size holds, since it is what the graph computes: exporters declare numbers for sizes that vary.
 Type merge(const Type& inferred, const Type& declared, const std::string& value) {
   const bool has_dtype = inferred.dtype != DType::undefined;
   const bool declares_dtype = declared.dtype != DType::undefined;
@@ -62,7 +62,7 @@ Type merge(const Type& inferred, const Type& declared, const std::string& value)
     if (dim.is_known() && other.is_known() && dim.value() != other.value()) {
       contradiction(value, inferred, declared);
     }
-    if (dim.is_unknown() || (other.is_known() && !dim.is_known())) dim = other;
+    if (dim.is_unknown()) dim = other;
   }
   return result;
 }
