@@ -240,7 +240,7 @@ void Driver::run_nodes() {
 
 }  // namespace
 
-// ---- InferContext ------------------------------------------------------------------------------
+// ---- InferContext -------------------------------------------------------------------------------
 
 bool InferContext::has_input(int i) const {
   return i < input_count() && node_.inputs[i] != kNoValue;
@@ -311,14 +311,15 @@ void InferContext::fail(std::string message) const {
   throw Error(ErrorCode::invalid_model, std::move(message));
 }
 
-// ---- rules
-// ---------------------------------------------------------------------------------------
+// ---- rules --------------------------------------------------------------------------------------
 
 std::span<const std::span<const InferRule>> infer_rules() {
   static const std::span<const InferRule> families[] = {
-      controlflow_rules(), generator_rules(), logical_rules(),      math_rules(),
-      math_matrix_rules(), nn_rules(),        nn_conv_rules(),      reduction_rules(),
-      rnn_rules(),         tensor_rules(),    tensor_index_rules(), tensor_layout_rules(),
+      controlflow_rules(),  generator_rules(),     logical_rules(),
+      math_rules(),         math_loss_rules(),     math_matrix_rules(),
+      nn_rules(),           nn_conv_rules(),       nn_norm_rules(),
+      reduction_rules(),    rnn_rules(),           tensor_rules(),
+      tensor_index_rules(), tensor_layout_rules(), tensor_scatter_rules(),
   };
   return families;
 }
@@ -335,8 +336,7 @@ const InferRule* find_infer_rule(std::string_view op) {
   return found == by_name->end() ? nullptr : found->second;
 }
 
-// ---- the graph
-// -----------------------------------------------------------------------------------
+// ---- the graph ----------------------------------------------------------------------------------
 
 void infer(Graph& graph, const InferOptions& options) {
   Driver driver(graph, options, options.symbols);

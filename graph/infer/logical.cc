@@ -61,7 +61,32 @@ void infer_not(InferContext& context) {
   }
 }
 
+// BitShift (opset 11): X, Y -> Z; direction. BitwiseAnd, BitwiseOr, BitwiseXor (18): A, B -> C.
+template <TypeSet kTypes>
+void infer_bits(InferContext& context) {
+  expect_arity(context, 2, 2);
+  broadcast_output(context, expect_one_dtype(context, kTypes));
+}
+
+// BitwiseNot (opset 18): X -> Y.
+void infer_bitwise_not(InferContext& context) {
+  expect_arity(context, 1, 1);
+  expect_dtype(context, 0, kIntTypes);
+  context.set_output(0, context.dtype(0), context.shape(0));
+}
+
+Dim logical_xor(const Dim& a, const Dim& b) {
+  if (!a.is_known() || !b.is_known()) return {};
+  return int64_t{(a.value() != 0) != (b.value() != 0)};
+}
+
 constexpr InferRule kRules[] = {
+    {"BitShift", infer_bits<kUnsignedTypes>},
+    {"BitwiseAnd", infer_bits<kIntTypes>},
+    {"BitwiseNot", infer_bitwise_not},
+    {"BitwiseOr", infer_bits<kIntTypes>},
+    {"BitwiseXor", infer_bits<kIntTypes>},
+    {"Xor", infer_binary<kBool, logical_xor>},
     {"And", infer_binary<kBool, logical_and>},
     {"Equal", infer_binary<kNumericTypes | kBool | kString, equal>},
     {"Greater", infer_binary<kNumericTypes, greater>},

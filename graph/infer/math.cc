@@ -59,7 +59,6 @@ void infer_neg(InferContext& context) {
   }
 }
 
-// LeakyRelu (opset 16): X -> Y; alpha.
 // Gelu (opset 20): X -> Y; approximate ("none" or "tanh").
 void infer_gelu(InferContext& context) {
   infer_unary<kFloatTypes>(context);
@@ -85,7 +84,7 @@ void infer_clip(InferContext& context) {
   context.set_output(0, dtype, context.shape(0));
 }
 
-// Softmax, LogSoftmax (opset 13): input -> output; axis.
+// Softmax, LogSoftmax, Hardmax (opset 13): input -> output; axis.
 void infer_softmax(InferContext& context) {
   infer_unary<kFloatTypes>(context);
   if (context.rank(0) >= 0) {
@@ -93,7 +92,33 @@ void infer_softmax(InferContext& context) {
   }
 }
 
-// CumSum (opset 14): x, axis -> y; exclusive, reverse.
+// Sum, Mean (opset 13): data_0, ... -> result, broadcast.
+void infer_fold(InferContext& context) {
+  expect_arity(context, 1, kAnyCount);
+  broadcast_output(context, expect_one_dtype(context, kFloatTypes));
+}
+
+Dim remainder(const Dim& a, const Dim& b) {
+  if (!a.is_known() || !b.is_known() || a.value() < 0 || b.value() <= 0) return {};
+  return a.value() % b.value();
+}
+
+// PRelu (opset 16): X, slope -> Y of X's shape, to which the slope broadcasts.
+void infer_prelu(InferContext& context) {
+  expect_arity(context, 2, 2);
+  const DType dtype =
+      expect_one_dtype(context, kFloatTypes | TypeSet{int32, int64, uint32, uint64});
+  if (context.shape(0) && context.shape(1)) {
+    if (context.rank(1) > context.rank(0)) {
+      context.fail("the slope " + to_string(*context.shape(1)) + " has more axes than X " +
+                   to_string(*context.shape(0)));
+    }
+    broadcast(context, *context.shape(0), *context.shape(1));
+  }
+  context.set_output(0, dtype, context.shape(0));
+}
+
+// CumSum (opset 14), CumProd (26): x, axis -> y; exclusive, reverse.
 void infer_cumsum(InferContext& context) {
   expect_arity(context, 2, 2);
   expect_dtype(context, 0, kFloatTypes | TypeSet{int32, int64, uint32, uint64});
@@ -106,30 +131,60 @@ void infer_cumsum(InferContext& context) {
 
 constexpr InferRule kRules[] = {
     {"Abs", infer_unary<kNumericTypes>},
+    {"Acos", infer_unary<kFloatTypes>},
+    {"Acosh", infer_unary<kFloatTypes>},
     {"Add", infer_arithmetic<add>},
+    {"Asin", infer_unary<kFloatTypes>},
+    {"Asinh", infer_unary<kFloatTypes>},
+    {"Atan", infer_unary<kFloatTypes>},
+    {"Atanh", infer_unary<kFloatTypes>},
+    {"Ceil", infer_unary<kFloatTypes>},
+    {"Celu", infer_unary<kFloatTypes>},
     {"Clip", infer_clip},
     {"Cos", infer_unary<kFloatTypes>},
+    {"Cosh", infer_unary<kFloatTypes>},
+    {"CumProd", infer_cumsum},
     {"CumSum", infer_cumsum},
     {"Div", infer_arithmetic<div>},
+    {"Elu", infer_unary<kFloatTypes>},
     {"Erf", infer_unary<kNumericTypes>},
     {"Exp", infer_unary<kFloatTypes>},
+    {"Floor", infer_unary<kFloatTypes>},
     {"Gelu", infer_gelu},
+    {"HardSigmoid", infer_unary<kFloatTypes>},
+    {"HardSwish", infer_unary<kFloatTypes>},
+    {"Hardmax", infer_softmax},
     {"LeakyRelu", infer_unary<kFloatTypes>},
     {"Log", infer_unary<kFloatTypes>},
     {"LogSoftmax", infer_softmax},
     {"Max", infer_variadic<larger>},
+    {"Mean", infer_fold},
     {"Min", infer_variadic<smaller>},
+    {"Mish", infer_unary<kFloatTypes>},
+    {"Mod", infer_arithmetic<remainder>},
     {"Mul", infer_arithmetic<mul>},
     {"Neg", infer_neg},
+    {"PRelu", infer_prelu},
     {"Pow", infer_pow},
     {"Reciprocal", infer_unary<kFloatTypes>},
     {"Relu", infer_unary<kFloatTypes | kSignedTypes>},
+    {"Round", infer_unary<kFloatTypes>},
+    {"Selu", infer_unary<kFloatTypes>},
+    {"Shrink", infer_unary<kNumericTypes>},
     {"Sigmoid", infer_unary<kFloatTypes>},
+    {"Sign", infer_unary<kNumericTypes>},
     {"Sin", infer_unary<kFloatTypes>},
+    {"Sinh", infer_unary<kFloatTypes>},
     {"Softmax", infer_softmax},
+    {"Softplus", infer_unary<kFloatTypes>},
+    {"Softsign", infer_unary<kFloatTypes>},
     {"Sqrt", infer_unary<kFloatTypes>},
     {"Sub", infer_arithmetic<sub>},
+    {"Sum", infer_fold},
+    {"Swish", infer_unary<kFloatTypes>},
+    {"Tan", infer_unary<kFloatTypes>},
     {"Tanh", infer_unary<kFloatTypes>},
+    {"ThresholdedRelu", infer_unary<kFloatTypes>},
 };
 
 }  // namespace

@@ -16,14 +16,17 @@ std::span<const InferRule> controlflow_rules();
 std::span<const InferRule> generator_rules();
 std::span<const InferRule> logical_rules();
 std::span<const InferRule> math_rules();
+std::span<const InferRule> math_loss_rules();
 std::span<const InferRule> math_matrix_rules();
 std::span<const InferRule> nn_rules();
 std::span<const InferRule> nn_conv_rules();
+std::span<const InferRule> nn_norm_rules();
 std::span<const InferRule> reduction_rules();
 std::span<const InferRule> rnn_rules();
 std::span<const InferRule> tensor_rules();
 std::span<const InferRule> tensor_index_rules();
 std::span<const InferRule> tensor_layout_rules();
+std::span<const InferRule> tensor_scatter_rules();
 
 inline constexpr TypeSet kFloat8Types{float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz};
 // Every element type there is.

@@ -37,7 +37,17 @@ void infer_identity(InferContext& context) {
   if (context.input(0).type.kind == Type::Kind::tensor) pass_contents(context);
 }
 
-// IsNaN (opset 20): X -> Y of type bool.
+// CastLike (opset 25): input, target_type -> output of target_type's type; saturate, round_mode.
+void infer_cast_like(InferContext& context) {
+  expect_arity(context, 2, 2);
+  expect_dtype(context, 0, kEveryType);
+  expect_dtype(context, 1, kEveryType);
+  const DType dtype = context.dtype(1);
+  context.set_output(0, dtype, context.shape(0));
+  if (dtype == int64 || dtype == int32) pass_contents(context);
+}
+
+// IsNaN (opset 20), IsInf (20; detect_negative, detect_positive): X -> Y of type bool.
 void infer_is_nan(InferContext& context) {
   expect_arity(context, 1, 1);
   expect_dtype(context, 0, kFloatTypes | kFloat8Types);
@@ -73,8 +83,7 @@ void infer_where(InferContext& context) {
   context.set_contents(0, std::move(result));
 }
 
-// ---- the same elements under another shape
-// -------------------------------------------------------
+// ---- the same elements under another shape ------------------------------------------------------
 
 // The size that -1 stands for: the elements of `input` over those of the other sizes. Equal factors
 // of both cancel, so that symbols do.
@@ -214,8 +223,7 @@ void infer_unsqueeze(InferContext& context) {
   pass_contents(context);
 }
 
-// ---- shapes as data
-// ------------------------------------------------------------------------------
+// ---- shapes as data -----------------------------------------------------------------------------
 
 // Shape (opset 25): data -> shape of type int64; start, end.
 void infer_shape(InferContext& context) {
@@ -244,10 +252,10 @@ void infer_size(InferContext& context) {
 }
 
 constexpr InferRule kRules[] = {
-    {"Cast", infer_cast},       {"Identity", infer_identity},   {"IsNaN", infer_is_nan},
-    {"Reshape", infer_reshape}, {"Shape", infer_shape},         {"Size", infer_size},
-    {"Squeeze", infer_squeeze}, {"Unsqueeze", infer_unsqueeze}, {"Where", infer_where},
-    {kCopyOp, infer_identity},
+    {"Cast", infer_cast},           {"Identity", infer_identity}, {"CastLike", infer_cast_like},
+    {"IsInf", infer_is_nan},        {"IsNaN", infer_is_nan},      {"Reshape", infer_reshape},
+    {"Shape", infer_shape},         {"Size", infer_size},         {"Squeeze", infer_squeeze},
+    {"Unsqueeze", infer_unsqueeze}, {"Where", infer_where},       {kCopyOp, infer_identity},
 };
 
 }  // namespace

@@ -244,8 +244,7 @@ void infer_expand(InferContext& context) {
   }
 }
 
-// ---- Resize
-// --------------------------------------------------------------------------------------
+// ---- Resize -------------------------------------------------------------------------------------
 
 std::optional<std::vector<float>> constant_floats(const InferContext& context, int i) {
   const Tensor* tensor = context.constant(i);

@@ -8,13 +8,16 @@ namespace ferry::cpu {
 KernelFamily controlflow_kernels();
 KernelFamily generator_kernels();
 KernelFamily logical_kernels();
+KernelFamily math_activation_kernels();
 KernelFamily math_binary_kernels();
+KernelFamily math_loss_kernels();
 KernelFamily math_matrix_kernels();
 KernelFamily math_scan_kernels();
 KernelFamily math_softmax_kernels();
 KernelFamily math_unary_kernels();
 KernelFamily nn_conv_kernels();
 KernelFamily nn_norm_kernels();
+KernelFamily nn_norm_rows_kernels();
 KernelFamily nn_pool_kernels();
 KernelFamily reduction_kernels();
 KernelFamily rnn_kernels();
@@ -22,6 +25,8 @@ KernelFamily tensor_cast_kernels();
 KernelFamily tensor_gather_kernels();
 KernelFamily tensor_move_kernels();
 KernelFamily tensor_resize_kernels();
+KernelFamily tensor_scatter_kernels();
+KernelFamily tensor_select_kernels();
 KernelFamily tensor_shape_kernels();
 
 }  // namespace ferry::cpu

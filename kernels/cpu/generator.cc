@@ -17,8 +17,7 @@ void* output_of(const RunContext& context, bool concrete, std::span<const int64_
   return concrete ? context.outputs[0] : context.allocator->allocate(0, shape);
 }
 
-// ---- ConstantOfShape
-// -----------------------------------------------------------------------------
+// ---- ConstantOfShape ----------------------------------------------------------------------------
 
 struct FillState : KernelState {
   Tensor value;
@@ -65,8 +64,7 @@ void run_fill(const KernelState* kernel_state, const RunContext& context) {
   state.fill(state.value, output, numel_of(shape));
 }
 
-// ---- Range
-// ---------------------------------------------------------------------------------------
+// ---- Range --------------------------------------------------------------------------------------
 
 struct RangeState : KernelState {
   bool concrete = false;

@@ -8,6 +8,7 @@
 #include "kernels/cpu/simd_map.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/cpu/unary.h"
 
 namespace ferry::cpu {
 namespace {
@@ -61,8 +62,71 @@ constexpr std::array<Kernel, 2> kEqual{
            .prepare = prepare_comparison<Equal, TypeList<std::string>>,
            .run = run_row_kernel}};
 
-// ---- Not
-// -----------------------------------------------------------------------------------------
+// ---- bits ---------------------------------------------------------------------------------------
+
+template <typename F>
+struct Bitwise {
+  template <typename T>
+  static T apply(T a, T b) {
+    return static_cast<T>(F()(a, b));
+  }
+};
+// Bits that leave the type are gone; a shift by all of them or more leaves none.
+struct ShiftLeft {
+  template <typename T>
+  static T apply(T a, T b) {
+    return b >= sizeof(T) * 8 ? T(0) : static_cast<T>(a << b);
+  }
+};
+struct ShiftRight {
+  template <typename T>
+  static T apply(T a, T b) {
+    return b >= sizeof(T) * 8 ? T(0) : static_cast<T>(a >> b);
+  }
+};
+
+template <typename Op, typename Types>
+std::unique_ptr<KernelState> prepare_bits(const NodeFacts& node, Prepare&) {
+  return prepare_row(node, visit(node.input(0).dtype, Types(),
+                                 []<typename T>() -> RowFunction { return row<Op, T, T>; }));
+}
+
+std::unique_ptr<KernelState> prepare_shift(const NodeFacts& node, Prepare& prepare) {
+  using Types = TypeList<uint8_t, uint16_t, uint32_t, uint64_t>;
+  return node.attributes->get_string("direction") == "LEFT"
+             ? prepare_bits<ShiftLeft, Types>(node, prepare)
+             : prepare_bits<ShiftRight, Types>(node, prepare);
+}
+
+struct BitwiseNot : Unary {
+  using Types = IntTypes;
+  template <typename T>
+  static T apply(T x, const float*) {
+    return static_cast<T>(~x);
+  }
+};
+
+template <typename F>
+constexpr std::array<Kernel, 1> bitwise(std::string_view op) {
+  return {Kernel{.op = op,
+                 .types = kIntTypes,
+                 .prepare = prepare_bits<Bitwise<F>, IntTypes>,
+                 .run = run_row_kernel,
+                 .aliasing = Aliasing::in_place}};
+}
+
+constexpr std::array<Kernel, 2> kBits{Kernel{.op = "BitShift",
+                                             .types = kUnsignedTypes,
+                                             .prepare = prepare_shift,
+                                             .run = run_row_kernel,
+                                             .aliasing = Aliasing::in_place},
+                                      Kernel{.op = "BitwiseNot",
+                                             .types = kIntTypes,
+                                             .prepare = prepare_unary<BitwiseNot>,
+                                             .run = run_unary,
+                                             .aliasing = Aliasing::in_place}};
+
+// ---- Not // -------------------------------------------------------------------------------------
 
 struct NotState : KernelState {
   int64_t count = 0;
@@ -89,8 +153,7 @@ constexpr std::array<Kernel, 1> kNot{Kernel{.op = "Not",
                                             .run = run_not,
                                             .aliasing = Aliasing::in_place}};
 
-// ---- Where
-// ---------------------------------------------------------------------------------------
+// ---- Where --------------------------------------------------------------------------------------
 
 struct WhereState : KernelState {
   Broadcast<3> walk;
@@ -153,10 +216,12 @@ constexpr std::array<Kernel, 1> kWhere{Kernel{.op = "Where",
                                               .supports = movable_branches}};
 
 constexpr auto kKernels =
-    join(boolean_row<And>("And"), kEqual, comparison<Equal>("Equal"),
-         comparison<Greater>("Greater"), comparison<GreaterOrEqual>("GreaterOrEqual"),
-         comparison<Less>("Less"), comparison<LessOrEqual>("LessOrEqual"), kNot,
-         boolean_row<Or>("Or"), kWhere, boolean_row<Xor>("Xor"));
+    join(boolean_row<And>("And"), kBits, bitwise<std::bit_and<>>("BitwiseAnd"),
+         bitwise<std::bit_or<>>("BitwiseOr"), bitwise<std::bit_xor<>>("BitwiseXor"), kEqual,
+         comparison<Equal>("Equal"), comparison<Greater>("Greater"),
+         comparison<GreaterOrEqual>("GreaterOrEqual"), comparison<Less>("Less"),
+         comparison<LessOrEqual>("LessOrEqual"), kNot, boolean_row<Or>("Or"), kWhere,
+         boolean_row<Xor>("Xor"));
 
 }  // namespace
 

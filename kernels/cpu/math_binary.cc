@@ -16,8 +16,7 @@
 namespace ferry::cpu {
 namespace {
 
-// ---- the operators
-// -------------------------------------------------------------------------------
+// ---- the operators ------------------------------------------------------------------------------
 
 // Integers wrap: the arithmetic is that of the unsigned type.
 template <typename T, typename F>
@@ -104,9 +103,48 @@ struct Pow {
   }
 };
 
+// The remainder with the dividend's sign, as C's fmod.
+struct FMod {
+  template <typename T>
+  static T apply(T a, T b) {
+    if constexpr (std::floating_point<T>) {
+      return std::fmod(a, b);
+    } else {
+      if (b == 0) throw Error(ErrorCode::runtime, "an integer is divided by zero");
+      if constexpr (std::signed_integral<T>) {
+        if (b == T(-1)) return 0;
+      }
+      return static_cast<T>(a % b);
+    }
+  }
+};
+// The remainder with the divisor's sign, as Python's %.
+struct Mod {
+  template <typename T>
+  static T apply(T a, T b) {
+    const T remainder = FMod::apply(a, b);
+    if constexpr (!std::unsigned_integral<T>) {
+      if (remainder != T(0) && (remainder < T(0)) != (b < T(0))) {
+        return static_cast<T>(remainder + b);
+      }
+    }
+    return remainder;
+  }
+};
+
+// X where it is not negative, slope * X elsewhere.
+struct PRelu {
+  template <typename T>
+  static T apply(T x, T slope) {
+    return x < T(0) ? Mul::apply(x, slope) : x;
+  }
+};
+
 template <typename Op>
 RowFunction row_of(DType dtype) {
-  if (dtype == float32) return simd_row(Op::kSimd);
+  if constexpr (requires { Op::kSimd; }) {
+    if (dtype == float32) return simd_row(Op::kSimd);
+  }
   return visit(dtype, NumericTypes(), []<typename T>() -> RowFunction { return row<Op, T, T>; });
 }
 
@@ -115,9 +153,16 @@ std::unique_ptr<KernelState> prepare_binary(const NodeFacts& node, Prepare&) {
   return prepare_row(node, row_of<Op>(node.input(0).dtype));
 }
 
-// Max and Min of any number of inputs: the output folds in one after the other.
+std::unique_ptr<KernelState> prepare_mod(const NodeFacts& node, Prepare& prepare) {
+  return node.attributes->get_int("fmod") != 0 ? prepare_binary<FMod>(node, prepare)
+                                               : prepare_binary<Mod>(node, prepare);
+}
+
+// Max, Min, Sum and Mean of any number of inputs: the output folds in one after the other.
 struct VariadicState : KernelState {
   std::vector<std::unique_ptr<RowState>> steps;  // step i folds input i; step 0 copies input 0
+  int64_t count = 0;
+  void (*finish)(void* output, int64_t count, size_t inputs) = nullptr;
 };
 
 struct First {
@@ -149,6 +194,21 @@ void run_variadic(const KernelState* kernel_state, const RunContext& context) {
     const void* first = i == 0 ? context.inputs[0] : output;
     run_row(*state.steps[i], context, first, context.inputs[i], output);
   }
+  if (state.finish != nullptr) state.finish(output, state.count, state.steps.size());
+}
+
+template <typename T>
+void divide(void* output, int64_t count, size_t inputs) {
+  T* out = static_cast<T*>(output);
+  for (int64_t i = 0; i < count; ++i) out[i] /= static_cast<T>(inputs);
+}
+
+std::unique_ptr<KernelState> prepare_mean(const NodeFacts& node, Prepare& prepare) {
+  auto state = prepare_variadic<Add>(node, prepare);
+  auto& mean = static_cast<VariadicState&>(*state);
+  mean.count = numel_of(node.output(0).shape);
+  mean.finish = visit(node.output(0).dtype, RealTypes(), []<typename T>() { return divide<T>; });
+  return state;
 }
 
 Support two_inputs(const NodeFacts& node) {
@@ -234,13 +294,25 @@ constexpr std::array<Kernel, 4> variadic(std::string_view op) {
           low_float_row<prepare_variadic<Op>, run_variadic>(op)};
 }
 
+constexpr std::array<Kernel, 2> kMod{Kernel{.op = "Mod",
+                                            .types = kDirect,
+                                            .prepare = prepare_mod,
+                                            .run = run_row_kernel,
+                                            .aliasing = Aliasing::in_place},
+                                     low_float_row<prepare_mod, run_row_kernel>("Mod")};
+
+constexpr std::array<Kernel, 2> kMean{
+    Kernel{.op = "Mean", .types = kReal, .prepare = prepare_mean, .run = run_variadic},
+    low_float_row<prepare_mean, run_variadic>("Mean")};
+
 constexpr std::array<Kernel, 1> kPow{Kernel{.op = "Pow",
                                             .types = kFloatTypes | TypeSet{int32, int64},
                                             .prepare = prepare_pow,
                                             .run = run_pow}};
 
-constexpr auto kKernels = join(binary<Add>("Add"), binary<Div>("Div"), variadic<Max>("Max"),
-                               variadic<Min>("Min"), binary<Mul>("Mul"), kPow, binary<Sub>("Sub"));
+constexpr auto kKernels = join(binary<Add>("Add"), binary<Div>("Div"), variadic<Max>("Max"), kMean,
+                               variadic<Min>("Min"), kMod, binary<Mul>("Mul"), kPow,
+                               binary<PRelu>("PRelu"), binary<Sub>("Sub"), variadic<Add>("Sum"));
 
 }  // namespace
 

@@ -46,8 +46,7 @@ std::shared_ptr<const PackedMatrix<T>> packed_columns(const TensorFacts& b, Prep
       prepare.cached(1, transposed ? "gemm columns, transposed" : "gemm columns", make));
 }
 
-// ---- MatMul
-// --------------------------------------------------------------------------------------
+// ---- MatMul -------------------------------------------------------------------------------------
 
 struct MatMulState : KernelState {
   int64_t m = 0, n = 0, k = 0;
@@ -165,8 +164,7 @@ void run_matmul(const KernelState* kernel_state, const RunContext& context) {
   if (state.batch_count > 0) state.run(state, context);
 }
 
-// ---- Gemm
-// ----------------------------------------------------------------------------------------
+// ---- Gemm ---------------------------------------------------------------------------------------
 
 struct GemmState : KernelState {
   int64_t m = 0, n = 0, k = 0;

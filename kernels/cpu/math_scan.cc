@@ -1,8 +1,9 @@
-// CumSum.
+// CumSum and CumProd.
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/host_input.h"
 #include "kernels/cpu/loop.h"
+#include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
 
 namespace ferry::cpu {
@@ -15,7 +16,7 @@ struct State : KernelState {
   void (*run)(const State&, const RunContext&, const AxisView&) = nullptr;
 };
 
-template <typename T>
+template <typename T, bool kProduct>
 void run_scan(const State& state, const RunContext& context, const AxisView& view) {
   const auto [outer, size, inner] = view;
   using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
@@ -25,24 +26,30 @@ void run_scan(const State& state, const RunContext& context, const AxisView& vie
             [&, size = size, inner = inner](int64_t begin, int64_t end) {
               for (int64_t i = begin; i < end; ++i) {
                 const int64_t base = i / inner * size * inner + i % inner;
-                Sum sum = 0;
+                Sum sum = kProduct ? 1 : 0;
                 for (int64_t k = 0; k < size; ++k) {
                   const int64_t at = base + (state.reverse ? size - 1 - k : k) * inner;
                   const Sum before = sum;
-                  sum += static_cast<Sum>(in[at]);
+                  if constexpr (kProduct) {
+                    sum *= static_cast<Sum>(in[at]);
+                  } else {
+                    sum += static_cast<Sum>(in[at]);
+                  }
                   out[at] = static_cast<T>(state.exclusive ? before : sum);
                 }
               }
             });
 }
 
+template <bool kProduct>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
   state->shape = node.input(0).shape;
   state->axis = HostInts(node, 1);
   state->exclusive = node.attributes->get_int("exclusive") != 0;
   state->reverse = node.attributes->get_int("reverse") != 0;
-  state->run = visit(node.input(0).dtype, WideTypes(), []<typename T>() { return run_scan<T>; });
+  state->run =
+      visit(node.input(0).dtype, WideTypes(), []<typename T>() { return run_scan<T, kProduct>; });
   return state;
 }
 
@@ -58,14 +65,17 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   state.run(state, context, AxisView(state.shape, axis));
 }
 
-constexpr Kernel kKernels[] = {
-    {.op = "CumSum",
-     .types = kReal | TypeSet{int32, int64, uint32, uint64},
-     .prepare = prepare,
-     .run = run,
-     .host_inputs = {1}},
-    low_float_row<prepare, run>("CumSum", nullptr, {1}),
-};
+template <bool kProduct>
+constexpr std::array<Kernel, 2> scan(std::string_view op) {
+  return {Kernel{.op = op,
+                 .types = kReal | TypeSet{int32, int64, uint32, uint64},
+                 .prepare = prepare<kProduct>,
+                 .run = run,
+                 .host_inputs = {1}},
+          low_float_row<prepare<kProduct>, run>(op, nullptr, {1})};
+}
+
+constexpr auto kKernels = join(scan<true>("CumProd"), scan<false>("CumSum"));
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Softmax and LogSoftmax along one axis.
+// Softmax, LogSoftmax and Hardmax along one axis.
 #include <algorithm>
 #include <cmath>
 
@@ -102,7 +102,47 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   });
 }
 
+// ---- Hardmax ------------------------------------------------------------------------------------
+
+struct HardmaxState : KernelState {
+  AxisView view{Shape{1}, 0};
+  void (*run)(const AxisView&, const RunContext&) = nullptr;
+};
+
+// 1 where the axis has its first largest element, 0 elsewhere.
+template <typename T>
+void run_hardmax(const AxisView& view, const RunContext& context) {
+  const T* in = context.input<T>(0);
+  T* out = context.output<T>(0);
+  for (int64_t i = 0; i < view.outer * view.inner; ++i) {
+    const int64_t base = i / view.inner * view.size * view.inner + i % view.inner;
+    int64_t best = 0;
+    for (int64_t k = 1; k < view.size; ++k) {
+      if (in[base + k * view.inner] > in[base + best * view.inner]) best = k;
+    }
+    for (int64_t k = 0; k < view.size; ++k) out[base + k * view.inner] = k == best ? T(1) : T(0);
+  }
+}
+
+std::unique_ptr<KernelState> prepare_hardmax(const NodeFacts& node, Prepare&) {
+  auto state = std::make_unique<HardmaxState>();
+  const Shape& shape = node.input(0).shape;
+  if (!shape.empty()) {
+    state->view = AxisView(
+        shape, axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(shape.size())));
+  }
+  state->run = visit(node.input(0).dtype, RealTypes(), []<typename T>() { return run_hardmax<T>; });
+  return state;
+}
+
+void run_hardmax_kernel(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const HardmaxState*>(kernel_state);
+  state.run(state.view, context);
+}
+
 constexpr Kernel kKernels[] = {
+    {.op = "Hardmax", .types = kReal, .prepare = prepare_hardmax, .run = run_hardmax_kernel},
+    low_float_row<prepare_hardmax, run_hardmax_kernel>("Hardmax"),
     {.op = "LogSoftmax", .types = kReal, .prepare = prepare<true>, .run = run},
     low_float_row<prepare<true>, run>("LogSoftmax"),
     {.op = "Softmax", .types = kReal, .prepare = prepare<false>, .run = run},

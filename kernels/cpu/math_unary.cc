@@ -11,83 +11,10 @@
 #include "kernels/cpu/simd_map.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/cpu/unary.h"
 
 namespace ferry::cpu {
 namespace {
-
-using Parameters = std::array<float, 4>;
-
-struct State : KernelState {
-  MapFunction map = nullptr;
-  int64_t count = 0;
-  int64_t element_bytes = 0;
-  int64_t cost = 1;  // nanoseconds an element, roughly
-  Parameters parameters{};
-};
-
-void run(const KernelState* kernel_state, const RunContext& context) {
-  const State& state = *static_cast<const State*>(kernel_state);
-  const auto* in = context.input<std::byte>(0);
-  auto* out = context.output<std::byte>(0);
-  if (state.count * state.cost <= kSmall) {
-    return state.map(in, out, state.count, state.parameters.data());
-  }
-  for_range(context, state.count, state.cost, [&](int64_t begin, int64_t end) {
-    state.map(in + begin * state.element_bytes, out + begin * state.element_bytes, end - begin,
-              state.parameters.data());
-  });
-}
-
-template <typename Op, typename T>
-void scalar_map(const void* input, void* output, int64_t count, const float* parameters) {
-  const T* in = static_cast<const T*>(input);
-  T* out = static_cast<T*>(output);
-  for (int64_t i = 0; i < count; ++i) out[i] = Op::apply(in[i], parameters);
-}
-
-// What an operator may say beside apply(): the set of types, a vector version of float32, its
-// parameters, and what an element costs.
-template <typename Op>
-concept HasSimd = requires {
-  Op::kSimd;
-};
-template <typename Op>
-concept HasParameters = requires(const Attributes& attributes) {
-  Op::parameters(attributes);
-};
-
-template <typename Op>
-std::unique_ptr<KernelState> prepare_unary(const NodeFacts& node, Prepare&) {
-  auto state = std::make_unique<State>();
-  const DType dtype = node.input(0).dtype;
-  state->count = numel_of(node.input(0).shape);
-  state->element_bytes = static_cast<int64_t>(element_size(dtype));
-  state->cost = Op::kCost;
-  if constexpr (HasParameters<Op>) state->parameters = Op::parameters(*node.attributes);
-  state->map = visit(dtype, typename Op::Types(),
-                     []<typename T>() -> MapFunction { return scalar_map<Op, T>; });
-  if constexpr (HasSimd<Op>) {
-    if (dtype == float32) state->map = simd_map(Op::kSimd);
-  }
-  return state;
-}
-
-template <typename... Ts>
-constexpr TypeSet type_set(TypeList<Ts...>) {
-  return TypeSet{kDTypeOf<Ts>...};
-}
-
-template <typename Op>
-constexpr std::array<Kernel, 2> unary(std::string_view op) {
-  Kernel direct{.op = op,
-                .types = type_set(typename Op::Types()),
-                .prepare = prepare_unary<Op>,
-                .run = run,
-                .aliasing = Aliasing::in_place};
-  Kernel low = low_float_row<prepare_unary<Op>, run>(op);
-  low.aliasing = Aliasing::in_place;
-  return {direct, low};
-}
 
 using SignedTypes = TypeList<float, double, int8_t, int16_t, int32_t, int64_t>;
 
@@ -101,15 +28,9 @@ T negate(T x) {
   }
 }
 
-// ---- the operators
-// -------------------------------------------------------------------------------
+// ---- the operators ------------------------------------------------------------------------------
 
-struct Base {
-  using Types = RealTypes;
-  static constexpr int64_t kCost = 1;
-};
-
-struct Abs : Base {
+struct Abs : Unary {
   using Types = NumericTypes;
   static constexpr SimdMap kSimd = SimdMap::abs;
   template <typename T>
@@ -119,7 +40,7 @@ struct Abs : Base {
   }
 };
 
-struct Neg : Base {
+struct Neg : Unary {
   using Types = SignedTypes;
   static constexpr SimdMap kSimd = SimdMap::neg;
   template <typename T>
@@ -128,7 +49,7 @@ struct Neg : Base {
   }
 };
 
-struct Relu : Base {
+struct Relu : Unary {
   using Types = SignedTypes;
   static constexpr SimdMap kSimd = SimdMap::relu;
   template <typename T>
@@ -137,7 +58,7 @@ struct Relu : Base {
   }
 };
 
-struct LeakyRelu : Base {
+struct LeakyRelu : Unary {
   static constexpr SimdMap kSimd = SimdMap::leaky_relu;
   static Parameters parameters(const Attributes& attributes) {
     return {attributes.get_float("alpha")};
@@ -148,7 +69,7 @@ struct LeakyRelu : Base {
   }
 };
 
-struct Sqrt : Base {
+struct Sqrt : Unary {
   static constexpr SimdMap kSimd = SimdMap::sqrt;
   template <typename T>
   static T apply(T x, const float*) {
@@ -156,7 +77,7 @@ struct Sqrt : Base {
   }
 };
 
-struct Reciprocal : Base {
+struct Reciprocal : Unary {
   static constexpr SimdMap kSimd = SimdMap::reciprocal;
   template <typename T>
   static T apply(T x, const float*) {
@@ -164,7 +85,7 @@ struct Reciprocal : Base {
   }
 };
 
-struct Exp : Base {
+struct Exp : Unary {
   static constexpr SimdMap kSimd = SimdMap::exp;
   template <typename T>
   static T apply(T x, const float*) {
@@ -173,7 +94,7 @@ struct Exp : Base {
 };
 
 // Defined for integers too: computed as double, truncated.
-struct Erf : Base {
+struct Erf : Unary {
   using Types = NumericTypes;
   static constexpr SimdMap kSimd = SimdMap::erf;
   template <typename T>
@@ -182,7 +103,7 @@ struct Erf : Base {
   }
 };
 
-struct Tanh : Base {
+struct Tanh : Unary {
   static constexpr SimdMap kSimd = SimdMap::tanh;
   template <typename T>
   static T apply(T x, const float*) {
@@ -190,7 +111,7 @@ struct Tanh : Base {
   }
 };
 
-struct Sigmoid : Base {
+struct Sigmoid : Unary {
   static constexpr SimdMap kSimd = SimdMap::sigmoid;
   template <typename T>
   static T apply(T x, const float*) {
@@ -200,7 +121,7 @@ struct Sigmoid : Base {
 };
 
 // 0.5 * x * (1 + erf(x / sqrt(2)))
-struct Gelu : Base {
+struct Gelu : Unary {
   static constexpr SimdMap kSimd = SimdMap::gelu;
   template <typename T>
   static T apply(T x, const float*) {
@@ -209,7 +130,7 @@ struct Gelu : Base {
 };
 
 // 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
-struct GeluTanh : Base {
+struct GeluTanh : Unary {
   static constexpr SimdMap kSimd = SimdMap::gelu_tanh;
   template <typename T>
   static T apply(T x, const float*) {
@@ -226,13 +147,13 @@ std::unique_ptr<KernelState> prepare_gelu(const NodeFacts& node, Prepare& prepar
 constexpr std::array<Kernel, 2> gelu() {
   auto rows = unary<Gelu>("Gelu");
   rows[0].prepare = prepare_gelu;
-  rows[1] = low_float_row<prepare_gelu, run>("Gelu");
+  rows[1] = low_float_row<prepare_gelu, run_unary>("Gelu");
   return rows;
 }
 
 // Operators whose scalar definition is a function of <cmath>, about 5 ns an element.
 template <auto kFloat, auto kDouble>
-struct Cmath : Base {
+struct Cmath : Unary {
   static constexpr int64_t kCost = 5;
   static float apply(float x, const float*) { return kFloat(x); }
   static double apply(double x, const float*) { return kDouble(x); }
@@ -241,8 +162,7 @@ using Log = Cmath<::logf, static_cast<double (*)(double)>(::log)>;
 using Sin = Cmath<::sinf, static_cast<double (*)(double)>(::sin)>;
 using Cos = Cmath<::cosf, static_cast<double (*)(double)>(::cos)>;
 
-// ---- Clip
-// ----------------------------------------------------------------------------------------
+// ---- Clip ---------------------------------------------------------------------------------------
 
 struct ClipState : KernelState {
   void (*clip)(const RunContext&, int64_t begin, int64_t end) = nullptr;

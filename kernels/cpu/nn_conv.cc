@@ -37,8 +37,7 @@ void run_state(const KernelState* kernel_state, const RunContext& context) {
   state.run(state, context);
 }
 
-// ---- Conv
-// ----------------------------------------------------------------------------------------
+// ---- Conv ---------------------------------------------------------------------------------------
 
 template <typename T>
 void run_conv(const State& state, const RunContext& context) {
@@ -77,8 +76,7 @@ std::unique_ptr<KernelState> prepare_conv(const NodeFacts& node, Prepare& prepar
   return state;
 }
 
-// ---- ConvTranspose
-// -------------------------------------------------------------------------------
+// ---- ConvTranspose ------------------------------------------------------------------------------
 
 // One product per batch and group, W^T [out_channels * kernel, in_channels] by x [in_channels,
 // positions], into the workspace; each of its rows is then added where its kernel element lands.

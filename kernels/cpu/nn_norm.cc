@@ -14,8 +14,7 @@
 namespace ferry::cpu {
 namespace {
 
-// ---- BatchNormalization
-// --------------------------------------------------------------------------
+// ---- BatchNormalization -------------------------------------------------------------------------
 
 struct BatchState : KernelState {
   int64_t batch = 0, channels = 0, size = 0;
@@ -128,8 +127,7 @@ constexpr Kernel batch_mixed() {
   return row;
 }
 
-// ---- LayerNormalization
-// ----------------------------------------------------------------------------
+// ---- LayerNormalization -------------------------------------------------------------------------
 
 struct LayerState : KernelState {
   int64_t rows = 0, size = 0;
@@ -246,8 +244,7 @@ Support float_statistics(const NodeFacts& node) {
   return Support::yes();
 }
 
-// ---- Dropout
-// ---------------------------------------------------------------------------------------
+// ---- Dropout ------------------------------------------------------------------------------------
 
 struct DropoutState : KernelState {
   DType dtype = DType::undefined, ratio_dtype = DType::undefined;

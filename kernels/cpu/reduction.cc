@@ -14,8 +14,7 @@
 namespace ferry::cpu {
 namespace {
 
-// ---- the walk
-// ------------------------------------------------------------------------------------
+// ---- the walk -----------------------------------------------------------------------------------
 
 struct Axis {
   int64_t size, stride;
@@ -95,8 +94,7 @@ Plan make_plan(const Shape& shape, const std::vector<bool>& is_reduced) {
   return plan;
 }
 
-// ---- the operators: init(), step(sum, x), finish(sum, count)
-// -----------------------------------------
+// ---- the operators: init(), step(sum, x), finish(sum, count) ------------------------------------
 
 template <typename T>
 using Wide = std::conditional_t<std::is_floating_point_v<T>, double, T>;
@@ -247,8 +245,7 @@ void step_run(typename Op<T>::Value& value, const T* data, int64_t count) {
   for (int64_t i = 0; i < count; ++i) Op<T>::step(value, data[i]);
 }
 
-// ---- running
-// -------------------------------------------------------------------------------------
+// ---- running ------------------------------------------------------------------------------------
 
 struct State : KernelState {
   Shape shape;
@@ -372,8 +369,7 @@ constexpr std::array<Kernel, 2> extreme(std::string_view op) {
   return rows;
 }
 
-// ---- ArgMax, ArgMin
-// --------------------------------------------------------------------------------
+// ---- ArgMax, ArgMin -----------------------------------------------------------------------------
 
 struct ArgState : KernelState {
   AxisView view{Shape{1}, 0};

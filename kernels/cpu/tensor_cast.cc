@@ -7,6 +7,7 @@
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
+#include "kernels/cpu/tables.h"
 
 namespace ferry::cpu {
 namespace {
@@ -50,8 +51,7 @@ void run_cast(const KernelState* kernel_state, const RunContext& context) {
   });
 }
 
-// ---- strings
-// -------------------------------------------------------------------------------------
+// ---- strings ------------------------------------------------------------------------------------
 
 // The shortest digits that read back as the same number of this type, as numpy writes them: fixed
 // from 1e-4 to below 1e16, with a fraction; scientific beyond.
@@ -146,47 +146,76 @@ Support between_numbers(const NodeFacts& node) {
                      std::string(to_string(from)) + " to " + std::string(to_string(to)));
 }
 
-// ---- IsNaN
-// ---------------------------------------------------------------------------------------
+// ---- IsNaN, IsInf -------------------------------------------------------------------------------
 
-void run_is_nan(const KernelState* kernel_state, const RunContext& context) {
-  const State& state = *static_cast<const State*>(kernel_state);
+struct ClassState : KernelState {
+  DType dtype = DType::undefined;
+  int64_t count = 0;
+  bool nan = false, positive_infinity = false, negative_infinity = false;
+};
+
+void run_class(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const ClassState*>(kernel_state);
   bool* out = context.output<bool>(0);
-  for_range(context, state.count, 2, [&](int64_t begin, int64_t end) {
-    if (state.from == float32) {
-      const float* in = context.input<float>(0);
-      for (int64_t i = begin; i < end; ++i) out[i] = in[i] != in[i];
-    } else {
-      for (int64_t i = begin; i < end; ++i) {
-        out[i] = std::isnan(load_as_double(state.from, context.inputs[0], i));
-      }
+  for_range(context, state.count, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const double x = load_as_double(state.dtype, context.inputs[0], i);
+      out[i] = (state.nan && x != x) || (state.positive_infinity && x == INFINITY) ||
+               (state.negative_infinity && x == -INFINITY);
     }
   });
 }
 
-std::unique_ptr<KernelState> prepare_is_nan(const NodeFacts& node, Prepare&) {
-  auto state = std::make_unique<State>();
-  state->from = node.input(0).dtype;
+std::unique_ptr<ClassState> class_state(const NodeFacts& node) {
+  auto state = std::make_unique<ClassState>();
+  state->dtype = node.input(0).dtype;
   state->count = numel_of(node.input(0).shape);
+  return state;
+}
+
+std::unique_ptr<KernelState> prepare_is_nan(const NodeFacts& node, Prepare&) {
+  auto state = class_state(node);
+  state->nan = true;
+  return state;
+}
+
+std::unique_ptr<KernelState> prepare_is_inf(const NodeFacts& node, Prepare&) {
+  auto state = class_state(node);
+  state->positive_infinity = node.attributes->get_int("detect_positive") != 0;
+  state->negative_infinity = node.attributes->get_int("detect_negative") != 0;
   return state;
 }
 
 inline constexpr TypeSet kFloat8{float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz};
 
-constexpr Kernel kKernels[] = {
-    {.op = "Cast",
-     .types = kAnyType,
-     .prepare = prepare_cast,
-     .run = run_to_string,
-     .supports = to_string_only},
-    {.op = "Cast", .types = kString, .prepare = prepare_cast, .run = run_from_string},
-    {.op = "Cast",
-     .types = kAnyType,
-     .prepare = prepare_cast,
-     .run = run_cast,
-     .supports = between_numbers},
-    {.op = "IsNaN", .types = kFloatTypes | kFloat8, .prepare = prepare_is_nan, .run = run_is_nan},
+constexpr std::array<Kernel, 3> cast(std::string_view op, Ports metadata) {
+  return {Kernel{.op = op,
+                 .types = kAnyType,
+                 .prepare = prepare_cast,
+                 .run = run_to_string,
+                 .supports = to_string_only,
+                 .metadata_inputs = metadata},
+          Kernel{.op = op,
+                 .types = kString,
+                 .prepare = prepare_cast,
+                 .run = run_from_string,
+                 .metadata_inputs = metadata},
+          Kernel{.op = op,
+                 .types = kAnyType,
+                 .prepare = prepare_cast,
+                 .run = run_cast,
+                 .supports = between_numbers,
+                 .metadata_inputs = metadata}};
+}
+
+constexpr std::array<Kernel, 2> kClasses{
+    Kernel{
+        .op = "IsInf", .types = kFloatTypes | kFloat8, .prepare = prepare_is_inf, .run = run_class},
+    Kernel{
+        .op = "IsNaN", .types = kFloatTypes | kFloat8, .prepare = prepare_is_nan, .run = run_class},
 };
+
+constexpr auto kKernels = join(cast("Cast", {}), cast("CastLike", {1}), kClasses);
 
 }  // namespace
 

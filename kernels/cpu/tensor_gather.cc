@@ -4,25 +4,14 @@
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
+#include "kernels/cpu/index.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/strided_copy.h"
 
 namespace ferry::cpu {
 namespace {
 
-// Index i of an input of int32 or int64, counted from the back where it is negative.
-int64_t index_at(const void* indices, bool wide, int64_t i, int64_t size) {
-  const int64_t given =
-      wide ? static_cast<const int64_t*>(indices)[i] : static_cast<const int32_t*>(indices)[i];
-  if (given < -size || given >= size) {
-    throw Error(ErrorCode::runtime, "the index " + std::to_string(given) +
-                                        " is outside an axis of size " + std::to_string(size));
-  }
-  return given < 0 ? given + size : given;
-}
-
-// ---- Gather
-// --------------------------------------------------------------------------------------
+// ---- Gather -------------------------------------------------------------------------------------
 
 struct GatherState : KernelState {
   AxisView view{Shape{1}, 0};
@@ -61,8 +50,7 @@ void run_gather_kernel(const KernelState* kernel_state, const RunContext& contex
   state.run(state, context);
 }
 
-// ---- GatherElements
-// ------------------------------------------------------------------------------
+// ---- GatherElements -----------------------------------------------------------------------------
 
 struct ElementsState : KernelState {
   Shape indices;  // also the output's
@@ -113,8 +101,7 @@ void run_elements_kernel(const KernelState* kernel_state, const RunContext& cont
   state.run(state, context);
 }
 
-// ---- GatherND
-// ------------------------------------------------------------------------------------
+// ---- GatherND -----------------------------------------------------------------------------------
 
 struct NdState : KernelState {
   int64_t tuples = 0, tuples_per_batch = 1, depth = 0, slice = 0, batch_stride = 0;
@@ -163,8 +150,7 @@ void run_nd_kernel(const KernelState* kernel_state, const RunContext& context) {
   state.run(state, context);
 }
 
-// ---- NonZero
-// -------------------------------------------------------------------------------------
+// ---- NonZero ------------------------------------------------------------------------------------
 
 struct NonZeroState : KernelState {
   Shape shape;
@@ -209,9 +195,8 @@ void run_nonzero(const KernelState* kernel_state, const RunContext& context) {
                                         std::to_string(state.promised));
   }
   const int64_t shape[] = {rank, count};
-  int64_t* out = state.promised >= 0
-                     ? context.output<int64_t>(0)
-                     : static_cast<int64_t*>(context.allocator->allocate(0, shape));
+  int64_t* out = state.promised >= 0 ? context.output<int64_t>(0)
+                                     : static_cast<int64_t*>(context.allocator->allocate(0, shape));
   int64_t column = 0;
   for (int64_t i = 0; i < size; ++i) {
     if (!state.nonzero(data, i)) continue;

@@ -34,8 +34,7 @@ std::unique_ptr<KernelState> single_move(DType dtype, std::vector<CopyAxis> axes
   return state;
 }
 
-// ---- Transpose
-// -----------------------------------------------------------------------------------
+// ---- Transpose ----------------------------------------------------------------------------------
 
 std::unique_ptr<KernelState> prepare_transpose(const NodeFacts& node, Prepare&) {
   const Shape& output = node.output(0).shape;
@@ -51,8 +50,7 @@ std::unique_ptr<KernelState> prepare_transpose(const NodeFacts& node, Prepare&) 
   return single_move(node.input(0).dtype, std::move(axes));
 }
 
-// ---- Concat, Split
-// -------------------------------------------------------------------------------
+// ---- Concat, Split ------------------------------------------------------------------------------
 
 // The whole of input i goes to a run of output 0's axis, or the reverse.
 std::unique_ptr<KernelState> prepare_concat(const NodeFacts& node, Prepare&) {
@@ -95,8 +93,7 @@ std::unique_ptr<KernelState> prepare_split(const NodeFacts& node, Prepare&) {
   return state;
 }
 
-// ---- Expand, Tile
-// --------------------------------------------------------------------------------
+// ---- Expand, Tile -------------------------------------------------------------------------------
 
 std::unique_ptr<KernelState> prepare_expand(const NodeFacts& node, Prepare&) {
   const Shape& input = node.input(0).shape;
@@ -126,8 +123,7 @@ std::unique_ptr<KernelState> prepare_tile(const NodeFacts& node, Prepare&) {
   return single_move(node.input(0).dtype, std::move(axes));
 }
 
-// ---- Slice
-// ---------------------------------------------------------------------------------------
+// ---- Slice --------------------------------------------------------------------------------------
 
 // Inputs starts, ends, axes? and steps? are read in run() where they are not constants; the
 // output's shape says how many elements each axis gives.
@@ -193,8 +189,7 @@ void run_slice(const KernelState* kernel_state, const RunContext& context) {
   run_moves(plan_slice(state, &context).get(), context);
 }
 
-// ---- Pad
-// -----------------------------------------------------------------------------------------
+// ---- Pad ----------------------------------------------------------------------------------------
 
 enum class PadMode : uint8_t { constant, reflect, edge, wrap };
 

@@ -9,8 +9,7 @@
 namespace ferry::cpu {
 namespace {
 
-// ---- views
-// ---------------------------------------------------------------------------------------
+// ---- views --------------------------------------------------------------------------------------
 
 struct ViewState : KernelState {
   int64_t count = 0;
@@ -44,8 +43,7 @@ constexpr Kernel view(std::string_view op, Ports host_inputs = {}) {
           .aliasing = Aliasing::view};
 }
 
-// ---- Shape, Size
-// ---------------------------------------------------------------------------------
+// ---- Shape, Size --------------------------------------------------------------------------------
 
 struct NumbersState : KernelState {
   std::vector<int64_t> numbers;

@@ -12,8 +12,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-// ---- unary
-// ---------------------------------------------------------------------------------------
+// ---- unary --------------------------------------------------------------------------------------
 
 struct UnaryReference {
   const char* op;
@@ -171,8 +170,7 @@ TEST(MathTest, UnaryRefusals) {
   });
 }
 
-// ---- binary
-// --------------------------------------------------------------------------------------
+// ---- binary -------------------------------------------------------------------------------------
 
 TEST(MathTest, BroadcastingAgreesWithTheDefinition) {
   Random random;
@@ -289,8 +287,7 @@ TEST(MathTest, BinaryRefusals) {
   });
 }
 
-// ---- matrix products
-// -----------------------------------------------------------------------------
+// ---- matrix products ----------------------------------------------------------------------------
 
 Tensor product_of(const Tensor& a, const Tensor& b, int64_t batch, int64_t m, int64_t k, int64_t n,
                   bool shared_b) {
@@ -446,8 +443,7 @@ TEST(MathTest, Gemm) {
   });
 }
 
-// ---- Softmax
-// -------------------------------------------------------------------------------------
+// ---- Softmax ------------------------------------------------------------------------------------
 
 TEST(MathTest, SoftmaxAgreesWithTheDefinition) {
   Random random;
