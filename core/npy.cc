@@ -371,8 +371,7 @@ Tensor load_npz_member(const std::string& path, const std::string& key) {
 
 void save_npz(const std::string& path, const NamedTensors& tensors) {
   // libzip writes a temporary file beside `path` and renames it on close.
-  const std::string target = path;
-  Archive archive = open_archive(target, ZIP_CREATE | ZIP_TRUNCATE);
+  Archive archive = open_archive(path, ZIP_CREATE | ZIP_TRUNCATE);
   std::vector<std::string> members;
   members.reserve(tensors.size());  // libzip reads the buffers at close
   for (const auto& [name, tensor] : tensors) {

@@ -133,7 +133,8 @@ class Lowering {
     step.captures = node.captures;
     if (node.op == kCopyOp) {
       step.kind = StepKind::copy;
-      if (!concrete(step.outputs)) slot(step.outputs[0]).home = SlotHome::owned;
+      // A copy is made even where the contents are known already: it is in the placement.
+      slot(step.outputs[0]).home = concrete(step.outputs) ? SlotHome::arena : SlotHome::owned;
       plan_->steps.push_back(std::move(step));
       return;
     }

@@ -1,0 +1,306 @@
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "ferry/ferry.h"
+#include "tests/support/model_of.h"
+
+namespace ferry {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::error_of;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::model_of;
+using testing::ModelBuilder;
+
+const char* const kDevices[] = {"cpu", "sim:0"};
+
+// y = Relu(x * w + w)
+ModelBuilder scale_model() {
+  ModelBuilder builder;
+  builder.input("x", float32, {"batch", 3}).output("y", float32, {"batch", 3});
+  builder.initializer<float>("w", {1, -2, 3}, {3});
+  builder.node("Mul", {"x", "w"}, {"a"});
+  builder.node("Add", {"a", "w"}, {"b"});
+  builder.node("Relu", {"b"}, {"y"}).name("last");
+  return builder;
+}
+
+TEST(Model, PlansEachShapeOnce) {
+  for (const char* device : kDevices) {
+    Model model = model_of(scale_model());
+    model.to(Device(device));
+    for (int i = 0; i < 3; ++i) {
+      for (const int64_t batch : {1, 4}) {
+        const Outputs y = model.run({{"x", Tensor::full({batch, 3}, 2)}});
+        EXPECT_EQ(y["y"].shape(), (Shape{batch, 3}));
+        EXPECT_EQ(y["y"].span<float>()[0], 3);
+        EXPECT_EQ(y["y"].span<float>()[1], 0);
+      }
+    }
+    EXPECT_EQ(model.plans_made(), 2);
+  }
+}
+
+TEST(Model, RefusesWrongInputsWithTheWayOut) {
+  const Model model = model_of(scale_model());
+  struct Case {
+    Inputs inputs;
+    ErrorCode code;
+    const char* text;
+  };
+  const Case kCases[] = {
+      {{{"X1", Tensor::zeros({1, 3})}}, ErrorCode::not_found, "Did you mean 'x'?"},
+      {{}, ErrorCode::not_found, "input 'x' wants float32[batch, 3], and none was given"},
+      {{{"x", Tensor::zeros({1, 3}, int64)}}, ErrorCode::invalid_argument, "not int64. Convert it"},
+      {{{"x", Tensor::zeros({3})}}, ErrorCode::invalid_argument, "not shape [3]"},
+      {{{"x", Tensor::zeros({1, 4})}}, ErrorCode::invalid_argument, "axis 1 must be 3"},
+  };
+  for (const Case& c : kCases) {
+    const Error error = error_of([&] { (void)model.run(c.inputs); });
+    EXPECT_EQ(error.code(), c.code) << error.what();
+    EXPECT_THAT(error.what(), HasSubstr(c.text));
+    EXPECT_EQ(error.model(), "test.onnx");
+  }
+}
+
+TEST(Model, OneSymbolHasOneSize) {
+  ModelBuilder builder;
+  builder.input("a", float32, {"n"}).input("b", float32, {"n"}).output("y", float32, {"n"});
+  builder.node("Add", {"a", "b"}, {"y"});
+  const Model model = model_of(builder);
+  EXPECT_THAT(error_of([&] {
+                (void)model.run({{"a", Tensor::zeros({2})}, {"b", Tensor::zeros({3})}});
+              }).what(),
+              HasSubstr("'n' is 2 in input 'a'"));
+}
+
+TEST(Model, InputsMayBeOnAnyDevice) {
+  const Tensor x = Tensor::full({2, 3}, 1);
+  for (const char* device : kDevices) {
+    for (const char* from : kDevices) {
+      Model model = model_of(scale_model());
+      model.to(Device(device));
+      RunReport report;
+      const Outputs y =
+          model.run({{"x", x.to(Device(from))}}, {.check_ledger = true, .report = &report});
+      EXPECT_THAT(y["y"].span<float>(), ElementsAre(2, 0, 6, 2, 0, 6)) << device << " " << from;
+      size_t feeds = 0;
+      for (const RunReport::Copy& copy : report.copies) feeds += copy.value == "x";
+      EXPECT_EQ(feeds, std::string(device) == from ? 0u : 1u);
+    }
+  }
+}
+
+TEST(Model, OutputsGoWhereTheyAreWanted) {
+  Model model = model_of(scale_model());
+  PlacementRequest request = PlacementRequest::parse("sim:0");
+  request.outputs_on = request.device;
+  model.to(request);
+  RunReport report;
+  const Outputs y =
+      model.run({{"x", Tensor::full({1, 3}, 1)}}, {.check_ledger = true, .report = &report});
+  EXPECT_EQ(y["y"].device().str(), "sim:0");
+  EXPECT_EQ(y["y"].str(), "tensor([[2., 0., 6.]], device='sim:0')");
+  EXPECT_EQ(report.copies.size(), 1u);
+}
+
+TEST(Model, OutputsAreMemoryOfTheirOwn) {
+  ModelBuilder builder;
+  builder.input("x", float32, {2}).output("same", float32, {2}).output("w", float32, {2});
+  builder.output("view", float32, {1, 2});
+  builder.initializer<float>("w", {1, 2}, {2}).initializer<int64_t>("s", {1, 2}, {2});
+  builder.node("Identity", {"x"}, {"same"});
+  builder.node("Reshape", {"x", "s"}, {"view"});
+  for (const char* device : kDevices) {
+    Model model = model_of(builder);
+    model.to(Device(device));
+    Tensor x = Tensor::from({5, 6});
+    Outputs y = model.run({{"x", x}}, {.check_ledger = true});
+    x.mutable_span<float>()[0] = 9;
+    EXPECT_THAT(y["same"].span<float>(), ElementsAre(5, 6));
+    EXPECT_THAT(y["view"].span<float>(), ElementsAre(5, 6));
+    Tensor w = y["w"];
+    w.mutable_span<float>()[0] = 9;
+    EXPECT_THAT(model.run({{"x", x}})["w"].span<float>(), ElementsAre(1, 2));
+  }
+}
+
+TEST(Model, ShapesThatOnlyDataKnows) {
+  // The values of x that are not zero, doubled, and how many they are.
+  ModelBuilder builder;
+  builder.input("x", float32, {"n"}).output("y", float32, {"m"}).output("count", int64, {1});
+  builder.initializer<float>("two", {2}, {}).initializer<int64_t>("last", {-1}, {1});
+  builder.node("NonZero", {"x"}, {"i"});
+  builder.node("Reshape", {"i", "last"}, {"flat"});
+  builder.node("Gather", {"x", "flat"}, {"kept"});
+  builder.node("Mul", {"kept", "two"}, {"y"});
+  builder.node("Shape", {"kept"}, {"count"});
+  for (const char* device : kDevices) {
+    Model model = model_of(builder);
+    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    const Outputs some = model.run({{"x", Tensor::from({0, 3, 0, 4, 5})}}, {.check_ledger = true});
+    EXPECT_THAT(some["y"].span<float>(), ElementsAre(6, 8, 10)) << device;
+    EXPECT_EQ(some["count"].item(), 3);
+    const Outputs none = model.run({{"x", Tensor::from({0, 0, 0, 0, 0})}});
+    EXPECT_EQ(none["y"].numel(), 0);
+    EXPECT_EQ(model.plans_made(), 1);
+  }
+}
+
+// y = If(sum(x) > 0) { x + w } else { x - w }; w is captured from outside.
+ModelBuilder branching() {
+  ModelBuilder builder;
+  builder.input("x", float32, {3}).output("y", float32, {3});
+  builder.initializer<float>("w", {10, 20, 30}, {3}).initializer<float>("zero", {0}, {1});
+  builder.node("ReduceSum", {"x"}, {"sum"}).attr("keepdims", 0);
+  builder.node("Greater", {"sum", "zero"}, {"c1"});
+  builder.initializer<int64_t>("scalar", {}, {0});
+  builder.node("Reshape", {"c1", "scalar"}, {"c"});
+  testing::NodeBuilder node = builder.node("If", {"c"}, {"y"});
+  const auto branch = [&](const char* name, const char* op) {
+    testing::GraphProtoBuilder body(node.graph(name));
+    body.node(op, {"x", "w"}, {std::string(op) + "_out"});
+    body.untyped_output(std::string(op) + "_out");
+  };
+  branch("then_branch", "Add");
+  branch("else_branch", "Sub");
+  return builder;
+}
+
+TEST(Model, BranchesWithCaptures) {
+  for (const char* device : kDevices) {
+    Model model = model_of(branching());
+    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_THAT(
+          model.run({{"x", Tensor::from({1, 2, 3})}}, {.check_ledger = true})["y"].span<float>(),
+          ElementsAre(11, 22, 33));
+      EXPECT_THAT(
+          model.run({{"x", Tensor::from({-1, -2, -3})}}, {.check_ledger = true})["y"].span<float>(),
+          ElementsAre(-11, -22, -33));
+    }
+  }
+}
+
+// total, all = Loop(n) { total += w * (i + 1); emit total }
+ModelBuilder looping() {
+  ModelBuilder builder;
+  builder.input("n", int64, {}).input("start", float32, {2});
+  builder.output("total", float32, {2}).output("all", float32, {"n", 2});
+  builder.initializer<float>("w", {1, 10}, {2});
+  testing::NodeBuilder node = builder.node("Loop", {"n", "", "start"}, {"total", "all"});
+  testing::GraphProtoBuilder body(node.graph("body"));
+  body.input("i", int64, {}).input("going", boolean, {}).input("before", float32, {2});
+  body.node("Cast", {"i"}, {"f"}).attr("to", 1);
+  body.initializer<float>("one", {1}, {});
+  body.node("Add", {"f", "one"}, {"step"});
+  body.node("Mul", {"w", "step"}, {"more"});
+  body.node("Add", {"before", "more"}, {"after"});
+  body.node("Identity", {"going"}, {"on"});
+  body.node("Identity", {"after"}, {"slice"});
+  body.output("on", boolean, {}).output("after", float32, {2}).output("slice", float32, {2});
+  return builder;
+}
+
+TEST(Model, LoopsWithStateAndScanOutputs) {
+  for (const char* device : kDevices) {
+    Model model = model_of(looping());
+    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    const Tensor start = Tensor::from({0, 0});
+    const Outputs out =
+        model.run({{"n", Tensor::scalar<int64_t>(3)}, {"start", start}}, {.check_ledger = true});
+    EXPECT_THAT(out["total"].span<float>(), ElementsAre(6, 60)) << device;
+    EXPECT_THAT(out["all"].span<float>(), ElementsAre(1, 10, 3, 30, 6, 60));
+    const Outputs none = model.run({{"n", Tensor::scalar<int64_t>(0)}, {"start", start}});
+    EXPECT_THAT(none["total"].span<float>(), ElementsAre(0, 0));
+    EXPECT_EQ(none["all"].numel(), 0);
+  }
+}
+
+TEST(Model, ErrorsOfARunNameTheNodeAndLeaveTheModelUsable) {
+  ModelBuilder builder;
+  builder.input("x", float32, {3}).input("i", int64, {1}).output("y", float32, {1});
+  builder.node("Gather", {"x", "i"}, {"y"}).name("pick");
+  for (const char* device : kDevices) {
+    Model model = model_of(builder);
+    model.to(Device(device));
+    const Tensor x = Tensor::from({1, 2, 3});
+    const Error error = error_of([&] {
+      (void)model.run({{"x", x}, {"i", Tensor::from({7}, int64)}});
+    });
+    if (std::string(device) == "cpu") {
+      EXPECT_THAT(error.what(), HasSubstr("index 7"));
+      EXPECT_EQ(error.code(), ErrorCode::runtime);
+      EXPECT_EQ(error.node(), "pick");
+      EXPECT_EQ(error.op(), "Gather");
+    } else {
+      EXPECT_THAT(error.what(), HasSubstr("an index is out of range"));
+    }
+    EXPECT_EQ(model.run({{"x", x}, {"i", Tensor::from({2}, int64)}})["y"].item(), 3) << device;
+  }
+}
+
+TEST(Model, ConcurrentRunsAgree) {
+  for (const char* device : kDevices) {
+    Model model = model_of(looping());
+    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    std::vector<std::thread> threads;
+    std::atomic<int> right{0};
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 10; ++i) {
+          const Outputs out =
+              model.run({{"n", Tensor::scalar<int64_t>(3)}, {"start", Tensor::from({t, 0})}});
+          right += out["total"].span<float>()[0] == static_cast<float>(6 + t);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(right, 40);
+  }
+}
+
+TEST(Model, ConvertsFloatsAndLeavesIntegers) {
+  ModelBuilder builder;
+  builder.input("x", float32, {2}).input("i", int64, {2}).output("y", float32, {2});
+  builder.output("j", int64, {2});
+  builder.initializer<float>("w", {0.5f, 3}, {2}).initializer<int64_t>("k", {1, 2}, {2});
+  builder.node("Mul", {"x", "w"}, {"y"});
+  builder.node("Add", {"i", "k"}, {"j"});
+  for (const char* device : kDevices) {
+    Model model = model_of(builder);
+    model.to(float16).to(Device(device));
+    EXPECT_EQ(model.inputs()[0].dtype, float16);
+    EXPECT_EQ(model.inputs()[1].dtype, int64);
+    const Outputs out =
+        model.run({{"x", Tensor::from({1, 2}).half()}, {"i", Tensor::from({5, 6}, int64)}});
+    EXPECT_EQ(out["y"].str(), "tensor([0.5000, 6.0000], dtype=torch.float16)");
+    EXPECT_THAT(out["j"].span<int64_t>(), ElementsAre(6, 8));
+  }
+  EXPECT_EQ(error_of([&] { model_of(builder).to(int32); }).code(), ErrorCode::invalid_argument);
+}
+
+TEST(Model, MovingKeepsTheParameters) {
+  Model model = model_of(scale_model());
+  model.to(Device("sim:0")).cpu();
+  ASSERT_EQ(model.parameters().size(), 1u);
+  EXPECT_THAT(model.parameters()["w"].span<float>(), ElementsAre(1, -2, 3));
+  EXPECT_EQ(error_of([&] { model.cuda(99); }).code(), ErrorCode::device_missing);
+  EXPECT_EQ(model.device(), Device::cpu());
+}
+
+TEST(Model, SameInputSameBits) {
+  for (const char* device : kDevices) {
+    Model model = model_of(scale_model());
+    model.to(Device(device));
+    const Tensor x = Tensor::full({7, 3}, 0.1);
+    const Tensor first = model.run({{"x", x}})["y"], second = model.run({{"x", x}})["y"];
+    EXPECT_TRUE(std::ranges::equal(first.span<float>(), second.span<float>()));
+  }
+}
+
+}  // namespace
+}  // namespace ferry
