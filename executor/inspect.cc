@@ -8,33 +8,50 @@
 #include "executor/facts.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
+#include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
 
 namespace ferry {
 namespace {
 
-// Operators of the graph that `device` has no kernel for, each once.
-void find_missing_kernels(const Graph& graph, Device device,
-                          std::map<std::string, CheckProblem>& missing) {
+// Problems by operator, code and detail.
+using Missing = std::map<std::string, CheckProblem>;
+
+void add(Missing& missing, const Node& node, Device device, const Support& support) {
+  const std::string code(to_string(support.reason));
+  CheckProblem& problem = missing[node.op + " " + code + " " + support.detail];
+  if (problem.node.empty()) {
+    problem = {code, node.name, node.op,
+               device.str() + " cannot run it" +
+                   (support.detail.empty() ? "" : ": " + support.detail) + ".",
+               0};
+  }
+  ++problem.count;
+}
+
+// Operators that the CPU has no kernel for.
+void find_missing_kernels(const Graph& graph, Missing& missing) {
   const KernelCapability capability;
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    for (const auto& body : node.bodies) find_missing_kernels(*body, device, missing);
+    for (const auto& body : node.bodies) find_missing_kernels(*body, missing);
     const bool folded = std::ranges::all_of(node.outputs, [&](ValueId output) {
       return output == kNoValue || graph.value(output).is_constant();
     });
     if (folded) continue;
-    const NodeCapability answer = capability.ask(graph, node, device);
-    if (answer.support.ok) continue;
-    const std::string code(to_string(answer.support.reason));
-    CheckProblem& problem = missing[node.op + " " + code + " " + answer.support.detail];
-    if (problem.node.empty()) {
-      problem = {code, node.name, node.op,
-                 device.str() + " cannot run it" +
-                     (answer.support.detail.empty() ? "" : ": " + answer.support.detail) + ".",
-                 0};
-    }
-    ++problem.count;
+    const NodeCapability answer = capability.ask(graph, node, Device::cpu());
+    if (!answer.support.ok) add(missing, node, Device::cpu(), answer.support);
+  }
+}
+
+// Operators that fall from `device`, where the CPU can run everything.
+void find_fallen(const Graph& graph, Device device, const Decisions& decisions, Missing& missing) {
+  for (const NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    for (const auto& body : node.bodies) find_fallen(*body, device, decisions, missing);
+    const Decision& decision = decisions.at(node.name);
+    if (node.device == device || decision.reason == ReasonCode::host_value) continue;
+    add(missing, node, device, Support::no(decision.reason, decision.detail));
   }
 }
 
@@ -67,8 +84,16 @@ std::vector<CheckProblem> check(const std::string& path, const LoadOptions& opti
     InferOptions infer_options;
     infer_options.evaluator = &evaluator;
     infer(graph, infer_options);
-    std::map<std::string, CheckProblem> missing;
-    find_missing_kernels(graph, device, missing);
+    remove_dead_code(graph);
+    Missing missing;
+    find_missing_kernels(graph, missing);
+    if (missing.empty() && !device.is_cpu()) {
+      PlacementRequest request;
+      request.device = device;
+      request.cpu_fallback = true;
+      const Decisions decisions = assign_devices(graph, request, KernelCapability());
+      find_fallen(graph, device, decisions, missing);
+    }
     for (auto& [key, problem] : missing) out.push_back(std::move(problem));
   } catch (const Error& error) {
     out.push_back(

@@ -1,0 +1,224 @@
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/files.h"
+#include "core/npy.h"
+#include "tests/support/model_builder.h"
+
+// The program as a user sees it: what it prints where, and its exit code.
+namespace ferry {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+class Cli : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("ferry_cli_" + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string file(const std::string& name) const { return folder_ / name; }
+  static std::string model(const std::string& name) {
+    return std::string(FERRY_SOURCE) + "/models/" + name;
+  }
+
+  Result run(const std::string& arguments) const {
+    const std::string command = std::string(FERRY_CLI) + " " + arguments + " >" + file("out") +
+                                " 2>" + file("err") + " </dev/null";
+    const int status = std::system(command.c_str());
+    EXPECT_TRUE(WIFEXITED(status)) << arguments;
+    return {WEXITSTATUS(status), read_file(file("out")), read_file(file("err"))};
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
+  const std::string net = model("net.onnx");
+  struct Case {
+    std::string arguments;
+    const char* text;
+  };
+  const Case kCases[] = {
+      {"palce " + net, "Did you mean 'place'?"},
+      {"run --devcie cpu " + net, "Did you mean '--device'?"},
+      {"run " + net + " -i X=zeros", "Did you mean 'x'?"},
+      {"run " + net + " -i x", "expected -i NAME=SPEC"},
+      {"run " + net + " -i x=json:[[1,2],[3]]", "unequal length"},
+      {"run " + net + " -i x=rand:9..0", "rand:LO..HI"},
+      {"run " + net + " -i x=raw:f", "raw:FILE,DTYPE,SHAPE"},
+      {"run " + net + " --dim btach=2", "Did you mean 'batch'?"},
+      {"run " + net + " --dim batch", "NAME=NUMBER"},
+      {"run " + net + " -d gpu", "is not a device"},
+      {"place " + net + " --format yaml", "expected text or json"},
+      {"run", "MODEL is required"},
+      {"run " + net + " extra", "one argument too many"},
+      {"ops Cnov", "Did you mean 'Conv'?"},
+      {"test /no/such/folder", "is not a folder"},
+      {"run /no/such/model.onnx", "/no/such/model.onnx"},
+      {"", "subcommand is required"},
+  };
+  for (const Case& c : kCases) {
+    const Result result = run(c.arguments);
+    EXPECT_EQ(result.code, 2) << c.arguments << "\n" << result.err;
+    EXPECT_THAT(result.err, HasSubstr(c.text)) << c.arguments;
+    EXPECT_THAT(result.out, IsEmpty()) << c.arguments;
+  }
+}
+
+TEST_F(Cli, HelpOfEveryVerbFitsAndEndsWithExamples) {
+  for (const char* verb :
+       {"info", "check", "place", "run", "test", "ops", "devices", "doctor", "demo"}) {
+    const Result result = run(std::string(verb) + " --help");
+    EXPECT_EQ(result.code, 0);
+    EXPECT_THAT(result.out, HasSubstr(std::string("Examples:\n  ferry ") + verb)) << verb;
+  }
+}
+
+TEST_F(Cli, InfoTellsWhatAModelIs) {
+  const Result text = run("info " + model("net.onnx"));
+  EXPECT_EQ(text.code, 0);
+  EXPECT_THAT(text.out, StartsWith("net.onnx  3 nodes  11 parameters (44 B)\n"));
+  EXPECT_THAT(text.out, HasSubstr("float32[batch, 3]"));
+  const auto json = nlohmann::json::parse(run("info --format json " + model("net.onnx")).out);
+  EXPECT_EQ(json["inputs"][0]["name"], "x");
+  EXPECT_EQ(json["operators"]["Gemm"], 2);
+  EXPECT_THAT(run("info --tree " + model("net.onnx")).out,
+              HasSubstr("(fc1): Linear(in_features=3, out_features=2, bias=True)"));
+  EXPECT_THAT(run("info --graph " + model("net.onnx")).out, HasSubstr("= Gemm("));
+}
+
+TEST_F(Cli, CheckListsEveryProblem) {
+  EXPECT_EQ(run("check " + model("mixer.onnx")).code, 0);
+  EXPECT_EQ(run("check -d sim:0 " + model("mixer.onnx")).code, 0);
+  testing::ModelBuilder builder;
+  builder.input("x", float32, {2}).output("y", float32, {2});
+  builder.node("Relo", {"x"}, {"a"});
+  builder.node("Gemn", {"a"}, {"b"}).domain("my.domain");
+  builder.node("Relu", {"b"}, {"y"}).attr("alpha", 1);
+  write_file(file("bad.onnx"), builder.bytes());
+  const Result result = run("check --format json " + file("bad.onnx"));
+  EXPECT_EQ(result.code, 3);
+  EXPECT_EQ(nlohmann::json::parse(result.out)["problems"].size(), 3u);
+  EXPECT_EQ(run("run " + file("bad.onnx")).code, 3);
+}
+
+TEST_F(Cli, PlaceReports) {
+  const Result text = run("place " + model("digits.onnx") + " -d sim:0 --dim batch=4");
+  EXPECT_EQ(text.code, 0);
+  EXPECT_THAT(text.out, HasSubstr("emulated"));
+  EXPECT_THAT(text.out, HasSubstr("h2d     1.0 KiB  image"));
+  const Result json =
+      run("place " + model("digits.onnx") + " -d sim:0 --dim batch=4 -o " + file("report.json"));
+  EXPECT_EQ(json.code, 0);
+  EXPECT_THAT(json.out, IsEmpty());
+  const auto report = nlohmann::json::parse(read_file(file("report.json")));
+  EXPECT_EQ(report["schema"], "ferry.placement/1");
+  EXPECT_EQ(report["devices"][1]["simulated"], true);
+}
+
+TEST_F(Cli, RunComparesWithGoldens) {
+  for (const char* device : {"cpu", "sim:0"}) {
+    const std::string command = "run " + model("mixer.onnx") + " -d " + device + " --inputs " +
+                                model("mixer_1.npz") + " --rtol 1e-4 --atol 1e-5";
+    EXPECT_EQ(run(command + " --expect " + model("mixer_1.npz")).code, 0);
+    EXPECT_EQ(run(command + " -o " + file("out.npz")).code, 0);
+    EXPECT_EQ(load_npz(file("out.npz")).at(0).first, "mixed");
+    // The other golden has other sizes.
+    EXPECT_EQ(run(command + " --expect " + model("mixer_2.npz")).code, 5);
+  }
+}
+
+TEST_F(Cli, RunMakesInputsUpAndSaysSo) {
+  const Result result = run("run " + model("net.onnx") + " --dim batch=2 --seed 7");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, StartsWith("y = tensor("));
+  EXPECT_THAT(result.err, HasSubstr("input 'x' is not given: random float32[2, 3], seed 7"));
+  EXPECT_EQ(result.out, run("run " + model("net.onnx") + " --dim batch=2 --seed 7").out);
+  const Result json = run("run " + model("net.onnx") + " -i 'x=json:[[1,2,3],[4,5,6]]'");
+  EXPECT_EQ(json.code, 0);
+}
+
+TEST_F(Cli, RunShowsCopiesTraceAndReport) {
+  const Result result = run("run " + model("net.onnx") + " -i x=ones -d sim:0 --copies --trace " +
+                            file("t.json") + " --report " + file("r.json"));
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.err, HasSubstr("copied x cpu -> sim:0  12 bytes, 1 time(s)"));
+  EXPECT_FALSE(nlohmann::json::parse(read_file(file("t.json")))["traceEvents"].empty());
+  EXPECT_FALSE(nlohmann::json::parse(read_file(file("r.json")))["copies"].empty());
+}
+
+TEST_F(Cli, MissingDevicesAndFilesHaveTheirCodes) {
+  EXPECT_EQ(run("run " + model("net.onnx") + " -d cuda:99").code, 4);
+  EXPECT_EQ(run("run " + model("net.onnx") + " -d sim:99").code, 4);
+  EXPECT_EQ(run("run " + model("net.onnx") + " -i x=ones -o /dev/full").code, 1);
+  EXPECT_EQ(run("run " + model("net.onnx") + " -i x=ones -o /no/such/folder/out.npz").code, 1);
+  write_file(file("empty.onnx"), "");
+  EXPECT_EQ(run("run " + file("empty.onnx")).code, 3);
+  write_file(file("text.onnx"), "this is not a model, only a line of text\n");
+  EXPECT_EQ(run("run " + file("text.onnx")).code, 3);
+}
+
+TEST_F(Cli, TestCountsAndNamesFailures) {
+  const auto add_case = [&](const std::string& name, float expected) {
+    const std::filesystem::path data = folder_ / "cases" / name / "test_data_set_0";
+    std::filesystem::create_directories(data);
+    testing::ModelBuilder builder;
+    builder.input("x", float32, {1}).output("y", float32, {1});
+    builder.node("Neg", {"x"}, {"y"});
+    write_file(data.parent_path() / "model.onnx", builder.bytes());
+    Tensor::from({1}).save(data / "input_0.pb");
+    Tensor::from({expected}).save(data / "output_0.pb");
+  };
+  add_case("right", -1);
+  add_case("wrong", 1);
+  const Result result = run("test " + file("cases"));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.out, HasSubstr("FAIL wrong: set 0: output 0 1 of 1 elements differ"));
+  EXPECT_THAT(result.out, HasSubstr("1 passed, 1 failed\n"));
+  write_file(file("list"), "# known\nright\n");
+  EXPECT_EQ(run("test " + file("cases") + " --jobs 2 --list " + file("list")).code, 0);
+  write_file(file("list"), "wrong\n");
+  const Result listed = run("test " + file("cases") + " --list " + file("list"));
+  EXPECT_EQ(listed.code, 1);
+  EXPECT_THAT(listed.out, HasSubstr("listed as passing, but fails: wrong"));
+  EXPECT_THAT(listed.out, HasSubstr("passes, but is not in"));
+}
+
+TEST_F(Cli, DemoIsRight) {
+  const Result result = run("demo");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, HasSubstr("sim:0\n  placed 8/8 nodes on sim:0 (simulated)"));
+  EXPECT_THAT(result.out, HasSubstr("it is 0"));
+  EXPECT_THAT(result.out, Not(HasSubstr("WRONG")));
+}
+
+TEST_F(Cli, AClosedPipeIsQuiet) {
+  const std::string command = "run " + model("net.onnx") + " -i x=ones | true";
+  EXPECT_THAT(run(command).err, Not(HasSubstr("ferry:")));
+}
+
+TEST_F(Cli, DevicesAndOps) {
+  EXPECT_THAT(run("devices").out, HasSubstr("sim:0"));
+  EXPECT_THAT(run("doctor").out, HasSubstr("ok    cpu"));
+  const auto conv = nlohmann::json::parse(run("ops Conv --format json").out);
+  EXPECT_THAT(conv[0]["devices"]["cpu"].get<std::string>(), HasSubstr("float32"));
+  EXPECT_TRUE(conv[0]["devices"].contains("sim"));
+}
+
+}  // namespace
+}  // namespace ferry
