@@ -25,6 +25,7 @@ set(FERRY_CUDA_SOURCES
   kernels/cuda/tensor_map.cu
   kernels/cuda/tensor_move.cu
   kernels/cuda/tensor_pad.cu
+  kernels/cuda/tensor_resize.cu
   kernels/cuda/tensor_shape.cc
   kernels/cuda/walk.cu
   kernels/cuda/window3.cu)

@@ -6,7 +6,7 @@
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/host_input.h"
+#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 
 namespace ferry::cpu {

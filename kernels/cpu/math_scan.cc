@@ -1,7 +1,7 @@
 // CumSum and CumProd.
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/host_input.h"
+#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"

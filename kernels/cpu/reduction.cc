@@ -5,7 +5,7 @@
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/host_input.h"
+#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/simd_reduce.h"
 #include "kernels/cpu/tables.h"

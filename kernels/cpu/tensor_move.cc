@@ -3,7 +3,7 @@
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/host_input.h"
+#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/strided_copy.h"
 

@@ -20,6 +20,7 @@ KernelFamily tensor_gather_kernels();
 KernelFamily tensor_map_kernels();
 KernelFamily tensor_move_kernels();
 KernelFamily tensor_pad_kernels();
+KernelFamily tensor_resize_kernels();
 KernelFamily tensor_shape_kernels();
 
 }  // namespace ferry::cuda

@@ -1,11 +1,11 @@
 // CumSum: a block walks each line in chunks of its size and carries the sum from chunk to chunk.
 #include "devices/cuda/launch.h"
-#include "kernels/cpu/host_input.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/arithmetic.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cuda {
 namespace {
@@ -64,7 +64,7 @@ using SumTypes =
 struct State : KernelState {
   Shape shape;
   DType dtype = DType::undefined;
-  cpu::HostInts axis;
+  HostInts axis;
   bool exclusive = false, reverse = false;
 };
 
@@ -73,7 +73,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   state->shape = node.input(0).shape;
   map_count(state->shape);
   state->dtype = node.input(0).dtype;
-  state->axis = cpu::HostInts(node, 1);
+  state->axis = HostInts(node, 1);
   state->exclusive = node.attributes->get_int("exclusive") != 0;
   state->reverse = node.attributes->get_int("reverse") != 0;
   return state;
@@ -87,7 +87,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
     throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
                                         std::to_string(rank) + " axes");
   }
-  const cpu::AxisView view(state.shape, cpu::axis_of(axis, rank));
+  const AxisView view(state.shape, axis_of(axis, rank));
   if (view.outer * view.size * view.inner == 0) return;
   visit(state.dtype, SumTypes(), [&]<typename T>() {
     check(launch<cumsum_kernel<T>>(static_cast<unsigned>(view.outer * view.inner), kThreads, 0,

@@ -1,6 +1,6 @@
 // Softmax and LogSoftmax along one axis: a block per line.
 #include "devices/cuda/launch.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
@@ -46,7 +46,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   state->lines = map_count(shape);
   if (shape.empty() || state->lines == 0) return state;
   const int64_t rank = static_cast<int64_t>(shape.size());
-  const cpu::AxisView view(shape, cpu::axis_of(node.attributes->get_int("axis"), rank));
+  const AxisView view(shape, axis_of(node.attributes->get_int("axis"), rank));
   state->size = view.size;
   state->inner = view.inner;
   state->lines = static_cast<uint32_t>(view.outer * view.inner);

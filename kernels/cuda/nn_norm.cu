@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "devices/cuda/launch.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/arithmetic.h"
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/element.h"
@@ -52,7 +52,7 @@ std::unique_ptr<KernelState> prepare_batch_norm(const NodeFacts& node, Prepare&)
   state->count = map_count(shape);
   if (state->count > 0 && shape.size() > 1) {
     state->channels = static_cast<uint32_t>(shape[1]);
-    state->inner = static_cast<uint32_t>(cpu::product(std::span(shape).subspan(2)));
+    state->inner = static_cast<uint32_t>(product(std::span(shape).subspan(2)));
   }
   state->dtype = node.input(0).dtype;
   state->parameter_dtype = node.input(1).dtype;
@@ -143,10 +143,10 @@ std::unique_ptr<KernelState> prepare_layer_norm(const NodeFacts& node, Prepare&)
   auto state = std::make_unique<LayerNormState>();
   const Shape& shape = node.input(0).shape;
   const auto rank = static_cast<int64_t>(shape.size());
-  const int64_t axis = cpu::axis_of(node.attributes->get_int("axis"), rank);
+  const int64_t axis = axis_of(node.attributes->get_int("axis"), rank);
   const Shape row(shape.begin() + axis, shape.end());
   map_count(shape);
-  state->rows = static_cast<uint32_t>(cpu::product(std::span(shape).first(axis)));
+  state->rows = static_cast<uint32_t>(product(std::span(shape).first(axis)));
   state->bias = node.has_input(2);
   const Shape& scale = node.input(1).shape;
   const Shape& bias = state->bias ? node.input(2).shape : scale;
@@ -183,7 +183,7 @@ void run_layer_norm(const KernelState* kernel_state, const RunContext& context) 
 Support scale_within_row(const NodeFacts& node) {
   const TensorFacts& x = node.input(0);
   if (!x.has_shape) return Support::yes();
-  const int64_t axis = cpu::axis_of(node.attributes->get_int("axis"), x.rank());
+  const int64_t axis = axis_of(node.attributes->get_int("axis"), x.rank());
   for (int i = 1; i < 3; ++i) {
     if (node.has_input(i) && node.input(i).has_shape && node.input(i).rank() > x.rank() - axis) {
       return Support::no(ReasonCode::rank_or_layout,

@@ -3,13 +3,13 @@
 #include <limits>
 
 #include "devices/cuda/launch.h"
-#include "kernels/cpu/host_input.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/walk.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cuda {
 namespace {
@@ -118,7 +118,7 @@ struct State : KernelState {
   Shape shape;
   DType dtype = DType::undefined;
   bool empty_axes_reduce_nothing = false;
-  cpu::HostInts axes;
+  HostInts axes;
   std::optional<Plan> fixed;  // where the axes are constant
 };
 
@@ -131,7 +131,7 @@ Plan make_plan(const State& state, const RunContext* context) {
       throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
                                           std::to_string(rank) + " axes");
     }
-    reduce[cpu::axis_of(axis, rank)] = true;
+    reduce[axis_of(axis, rank)] = true;
   }
   const Shape strides = dense_strides(state.shape);
   Shape sizes[2], steps[2];  // of the kept axes and the reduced ones
@@ -152,7 +152,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   state->shape = node.input(0).shape;
   state->dtype = node.input(0).dtype;
   state->empty_axes_reduce_nothing = node.attributes->get_int("noop_with_empty_axes") != 0;
-  state->axes = cpu::HostInts(node, 1);
+  state->axes = HostInts(node, 1);
   if (state->axes.constant()) state->fixed = make_plan(*state, nullptr);
   return state;
 }

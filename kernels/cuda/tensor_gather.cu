@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "devices/cuda/kernel_fault.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/unit.h"
@@ -55,8 +55,7 @@ std::unique_ptr<GatherState> make_state(const NodeFacts& node) {
 
 std::unique_ptr<KernelState> prepare_axis(const NodeFacts& node, Prepare&) {
   auto state = make_state(node);
-  state->axis =
-      cpu::axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(state->data.size()));
+  state->axis = axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(state->data.size()));
   return state;
 }
 
@@ -83,7 +82,7 @@ struct GatherMap {
 void run_gather(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const GatherState*>(kernel_state);
   if (state.count == 0) return;
-  const cpu::AxisView view(state.data, state.axis);
+  const AxisView view(state.data, state.axis);
   visit_unit(state.dtype, [&]<typename T>() {
     launch_map(context, state.count,
                GatherMap<T>{FastDivide(static_cast<uint32_t>(view.inner)),
@@ -162,14 +161,14 @@ void run_gather_nd(const KernelState* kernel_state, const RunContext& context) {
   if (state.count == 0) return;
   const int64_t batch = state.axis, depth = state.indices.back();
   const std::span<const int64_t> data = state.data, indices = state.indices;
-  const int64_t tuples = cpu::product(indices.subspan(batch, indices.size() - 1 - batch));
+  const int64_t tuples = product(indices.subspan(batch, indices.size() - 1 - batch));
   const Shape strides = dense_strides(state.data);
   visit_unit(state.dtype, [&]<typename T>() {
     GatherNDMap<T> map{
-        .slice = FastDivide(static_cast<uint32_t>(cpu::product(data.subspan(batch + depth)))),
+        .slice = FastDivide(static_cast<uint32_t>(product(data.subspan(batch + depth)))),
         .tuples = FastDivide(static_cast<uint32_t>(tuples)),
         .depth = static_cast<int32_t>(depth),
-        .batch_stride = cpu::product(data.subspan(batch)),
+        .batch_stride = product(data.subspan(batch)),
         .data = context.input<T>(0),
         .indices = indices_of(context, state.index_dtype),
         .out = context.output<T>(0)};

@@ -1,5 +1,6 @@
 // Operators of the tensor family that work element by element: Cast, IsNaN, Where.
 #include "kernels/cuda/arithmetic.h"
+#include "kernels/cuda/cast.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
@@ -27,36 +28,6 @@ std::unique_ptr<KernelState> prepare_count(const NodeFacts& node, Prepare&) {
 
 using CastTypes = TypeList<float, double, __half, __nv_bfloat16, int8_t, int16_t, int32_t, int64_t,
                            uint8_t, uint16_t, uint32_t, uint64_t, bool>;
-
-// Toward zero; beyond 64 bits it saturates, then the low bits are kept; NaN is 0.
-template <typename To>
-__device__ To integer_from(double value) {
-  if (value != value) return 0;
-  if constexpr (std::is_same_v<To, uint64_t>) {
-    if (value >= 18446744073709551616.0) return ~uint64_t{0};
-    if (value >= 9223372036854775808.0) return static_cast<uint64_t>(value);
-  }
-  if (value >= 9223372036854775808.0) return static_cast<To>(INT64_MAX);
-  if (value < -9223372036854775808.0) return static_cast<To>(INT64_MIN);
-  return static_cast<To>(static_cast<int64_t>(value));
-}
-
-template <typename To, typename From>
-__device__ To cast(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return value != From(0);  // NaN too is true
-  } else if constexpr (std::is_same_v<To, __half>) {
-    if constexpr (std::is_same_v<From, double>) return __double2half(value);
-    return __float2half(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<To, __nv_bfloat16>) {
-    if constexpr (std::is_same_v<From, double>) return __double2bfloat16(value);
-    return __float2bfloat16(static_cast<float>(value));
-  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    return integer_from<To>(value);
-  } else {
-    return static_cast<To>(value);
-  }
-}
 
 // One kernel a result type: the type of the source is read where it runs.
 template <typename To>

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/cpu/host_input.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/strided_copy.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cuda {
 namespace {
@@ -49,7 +49,7 @@ std::unique_ptr<KernelState> prepare_transpose(const NodeFacts& node, Prepare&) 
   const auto rank = static_cast<int64_t>(output.size());
   Shape strides(output.size());
   for (int64_t i = 0; i < rank; ++i) {
-    strides[i] = from[perm.empty() ? rank - 1 - i : cpu::axis_of(perm[i], rank)];
+    strides[i] = from[perm.empty() ? rank - 1 - i : axis_of(perm[i], rank)];
   }
   return single_move(node.input(0).dtype, output, strides);
 }
@@ -77,7 +77,7 @@ std::unique_ptr<KernelState> prepare_tile(const NodeFacts& node, Prepare&) {
 // ---- Concat, Split: each part is a run of every line of the whole
 // ---------------------------------
 
-Walk<2> part_walk(const cpu::AxisView& whole, int64_t size, bool to_whole) {
+Walk<2> part_walk(const AxisView& whole, int64_t size, bool to_whole) {
   const int64_t run = size * whole.inner;
   const Shape in_whole{whole.size * whole.inner, 1}, in_part{run, 1};
   return make_walk<2>({whole.outer, run},
@@ -89,8 +89,8 @@ std::unique_ptr<KernelState> prepare_concat(const NodeFacts& node, Prepare&) {
   state->dtype = node.input(0).dtype;
   const Shape& output = node.output(0).shape;
   const int64_t axis =
-      cpu::axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(output.size()));
-  const cpu::AxisView whole(output, axis);
+      axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(output.size()));
+  const AxisView whole(output, axis);
   int64_t position = 0;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const int64_t size = node.inputs[i].shape[axis];
@@ -106,8 +106,8 @@ std::unique_ptr<KernelState> prepare_split(const NodeFacts& node, Prepare&) {
   state->dtype = node.input(0).dtype;
   const Shape& input = node.input(0).shape;
   const int64_t axis =
-      cpu::axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(input.size()));
-  const cpu::AxisView whole(input, axis);
+      axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(input.size()));
+  const AxisView whole(input, axis);
   int64_t position = 0;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const int64_t size = node.outputs[i].shape[axis];
@@ -126,7 +126,7 @@ std::unique_ptr<KernelState> prepare_split(const NodeFacts& node, Prepare&) {
 struct SliceState : KernelState {
   DType dtype = DType::undefined;
   Shape input, output;
-  cpu::HostInts starts, axes, steps;
+  HostInts starts, axes, steps;
   std::unique_ptr<MoveState> fixed;
 };
 
@@ -139,8 +139,7 @@ std::unique_ptr<MoveState> plan_slice(const SliceState& state, const RunContext*
   Shape strides = from;
   int64_t offset = 0;
   for (size_t i = 0; i < starts.size(); ++i) {
-    const int64_t axis =
-        cpu::axis_of(state.axes.present() ? axes[i] : static_cast<int64_t>(i), rank);
+    const int64_t axis = axis_of(state.axes.present() ? axes[i] : static_cast<int64_t>(i), rank);
     if (axis < 0 || axis >= rank) {
       throw Error(ErrorCode::runtime,
                   "an axis of the slice is outside the input's " + std::to_string(rank) + " axes");
@@ -168,9 +167,9 @@ std::unique_ptr<KernelState> prepare_slice(const NodeFacts& node, Prepare&) {
   state->dtype = node.input(0).dtype;
   state->input = node.input(0).shape;
   state->output = node.output(0).shape;
-  state->starts = cpu::HostInts(node, 1);
-  state->axes = cpu::HostInts(node, 3);
-  state->steps = cpu::HostInts(node, 4);
+  state->starts = HostInts(node, 1);
+  state->axes = HostInts(node, 3);
+  state->steps = HostInts(node, 4);
   if (state->starts.constant() && state->axes.constant() && state->steps.constant()) {
     state->fixed = plan_slice(*state, nullptr);
   }

@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/cpu/host_input.h"
-#include "kernels/cpu/loop.h"
+#include "kernels/axis.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/unit.h"
 #include "kernels/cuda/walk.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cuda {
 namespace {
@@ -60,7 +60,7 @@ struct State : KernelState {
   DType dtype = DType::undefined;
   PadMode mode = PadMode::constant;
   Shape input, output;
-  cpu::HostInts pads, axes;
+  HostInts pads, axes;
   bool has_value = false;
   uint32_t count = 0;
 };
@@ -79,8 +79,8 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   state->output = node.output(0).shape;
   state->count = map_count(state->output);
   map_count(state->input);
-  state->pads = cpu::HostInts(node, 1);
-  state->axes = cpu::HostInts(node, 3);
+  state->pads = HostInts(node, 1);
+  state->axes = HostInts(node, 3);
   state->has_value = node.has_input(2);
   for (const auto& [name, mode] : kModes) {
     if (name == node.attributes->get_string("mode")) state->mode = mode;
@@ -95,8 +95,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   const auto rank = static_cast<int64_t>(state.input.size());
   std::vector<int64_t> before(state.input.size(), 0);
   for (size_t i = 0; i < pads.size() / 2; ++i) {
-    const int64_t axis =
-        state.axes.present() ? cpu::axis_of(axes[i], rank) : static_cast<int64_t>(i);
+    const int64_t axis = state.axes.present() ? axis_of(axes[i], rank) : static_cast<int64_t>(i);
     if (axis < 0 || axis >= rank) {
       throw Error(ErrorCode::runtime, "an axis of the padding is outside the input's " +
                                           std::to_string(rank) + " axes");

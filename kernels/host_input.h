@@ -5,7 +5,7 @@
 
 #include "kernels/kernel.h"
 
-namespace ferry::cpu {
+namespace ferry {
 
 // The numbers of a small integer input on the host (starts, pads, axes): known in prepare() where
 // the input is a constant, read in run() otherwise. An absent input has none.
@@ -27,4 +27,4 @@ class HostInts {
   std::optional<std::vector<int64_t>> values_;
 };
 
-}  // namespace ferry::cpu
+}  // namespace ferry

@@ -1,8 +1,8 @@
-#include "kernels/cpu/host_input.h"
+#include "kernels/host_input.h"
 
 #include "core/convert.h"
 
-namespace ferry::cpu {
+namespace ferry {
 namespace {
 
 std::vector<int64_t> read_ints(DType dtype, const void* data, int64_t count) {
@@ -28,4 +28,4 @@ std::vector<int64_t> HostInts::read(const RunContext* context) const {
   return read_ints(dtype_, context->inputs[input_], count_);
 }
 
-}  // namespace ferry::cpu
+}  // namespace ferry

@@ -1,0 +1,168 @@
+#include "kernels/resize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/convert.h"
+#include "kernels/axis.h"
+
+namespace ferry {
+namespace {
+
+double round_nearest(const std::string& mode, double x) {
+  if (mode == "floor") return std::floor(x);
+  if (mode == "ceil") return std::ceil(x);
+  const double below = std::floor(x);
+  if (x - below == 0.5) return mode == "round_prefer_ceil" ? below + 1 : below;
+  return std::floor(x + 0.5);
+}
+
+double cubic(double x, double a) {
+  x = std::abs(x);
+  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}
+
+ResizeMode mode_of(const std::string& name) {
+  if (name == "nearest") return ResizeMode::nearest;
+  return name == "cubic" ? ResizeMode::cubic : ResizeMode::linear;
+}
+
+}  // namespace
+
+ResizeGeometry::ResizeGeometry(const NodeFacts& node)
+    : input_(node.input(0).shape), output_(node.output(0).shape), sizes_(node, 3) {
+  const Attributes& attributes = *node.attributes;
+  mode_ = mode_of(attributes.get_string("mode"));
+  transform_ = attributes.get_string("coordinate_transformation_mode");
+  nearest_ = attributes.get_string("nearest_mode");
+  policy_ = attributes.get_string("keep_aspect_ratio_policy");
+  cubic_a_ = attributes.get_float("cubic_coeff_a");
+  exclude_outside_ = attributes.get_int("exclude_outside") != 0;
+  antialias_ = attributes.get_int("antialias") != 0;
+  const auto rank = static_cast<int64_t>(input_.size());
+  axes_ = attributes.get_ints("axes");
+  for (int64_t& axis : axes_) axis = axis_of(axis, rank);
+  if (axes_.empty()) {
+    for (int64_t i = 0; i < rank; ++i) axes_.push_back(i);
+  }
+  has_roi_ = node.has_input(1) && numel_of(node.input(1).shape) > 0;
+  by_scale_ = node.has_input(2) && numel_of(node.input(2).shape) > 0;
+  if (has_roi_) roi_dtype_ = node.input(1).dtype;
+  if (has_roi_ && node.input(1).constant != nullptr) roi_ = *node.input(1).constant;
+  if (by_scale_ && node.input(2).constant != nullptr) scales_ = *node.input(2).constant;
+}
+
+bool ResizeGeometry::constant() const {
+  return (!has_roi_ || roi_.defined()) && (!by_scale_ || scales_.defined()) &&
+         (policy_ == "stretch" || sizes_.constant());
+}
+
+// Formulas: ONNX Resize 19, coordinate_transformation_mode.
+double ResizeGeometry::input_coordinate(double x, double scale, const ResizeAxis& axis,
+                                        double roi_start, double roi_end) const {
+  const double in = static_cast<double>(axis.input);
+  const double width = scale * in;  // the output's size before rounding
+  if (transform_ == "half_pixel") return (x + 0.5) / scale - 0.5;
+  if (transform_ == "half_pixel_symmetric") {
+    const double adjustment = static_cast<double>(axis.output) / width;
+    return in / 2 * (1 - adjustment) + (x + 0.5) / scale - 0.5;
+  }
+  if (transform_ == "pytorch_half_pixel") return width > 1 ? (x + 0.5) / scale - 0.5 : 0;
+  if (transform_ == "align_corners") return width == 1 ? 0 : x * (in - 1) / (width - 1);
+  if (transform_ == "asymmetric") return x / scale;
+  // tf_crop_and_resize
+  if (width > 1) {
+    return roi_start * (in - 1) + x * (roi_end - roi_start) * (in - 1) / (width - 1);
+  }
+  return (roi_start + roi_end) * (in - 1) / 2;
+}
+
+void ResizeGeometry::fill(ResizeAxis& axis, double scale, double roi_start, double roi_end) const {
+  const double last = static_cast<double>(axis.input - 1);
+  // With antialias, a shrinking filter is stretched so that it covers what it skips.
+  const double stretch = antialias_ && scale < 1 ? scale : 1;
+  const double support = (mode_ == ResizeMode::cubic ? 2 : 1) / stretch;
+  const auto clamp = [&](double position) {
+    return static_cast<int64_t>(std::clamp(position, 0.0, last));
+  };
+  for (int64_t o = 0; o < axis.output; ++o) {
+    const double at = input_coordinate(static_cast<double>(o), scale, axis, roi_start, roi_end);
+    ResizeAxis::Source source;
+    source.first = static_cast<int64_t>(axis.positions.size());
+    source.outside = transform_ == "tf_crop_and_resize" && (at < 0 || at > last);
+    if (mode_ == ResizeMode::nearest) {
+      axis.positions.push_back(clamp(round_nearest(nearest_, at)));
+      axis.weights.push_back(1);
+    } else {
+      // Integer positions closer than the filter reaches.
+      const double low = antialias_ ? std::ceil(at - support) : std::floor(at) - (support - 1);
+      const double high = antialias_ ? std::floor(at + support) : std::floor(at) + support;
+      double sum = 0;
+      for (double p = low; p <= high; ++p) {
+        const double distance = (at - p) * stretch;
+        double weight = mode_ == ResizeMode::cubic ? cubic(distance, static_cast<double>(cubic_a_))
+                                                   : std::max(0.0, 1 - std::abs(distance));
+        if (exclude_outside_ && (p < 0 || p > last)) weight = 0;
+        if (weight == 0) continue;
+        sum += weight;
+        axis.positions.push_back(clamp(p));
+        axis.weights.push_back(weight);
+      }
+      if (sum != 0 && (exclude_outside_ || antialias_)) {
+        for (size_t i = source.first; i < axis.weights.size(); ++i) axis.weights[i] /= sum;
+      }
+    }
+    source.count = static_cast<int64_t>(axis.positions.size()) - source.first;
+    axis.sources.push_back(source);
+  }
+}
+
+// The one scale of a policy that keeps the aspect ratio.
+std::optional<double> ResizeGeometry::common_scale(const RunContext* context) const {
+  if (by_scale_ || policy_ == "stretch") return std::nullopt;
+  const std::vector<int64_t> sizes = sizes_.read(context);
+  std::optional<double> scale;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const double ratio = static_cast<double>(sizes[i]) / static_cast<double>(input_[axes_[i]]);
+    if (!scale || (policy_ == "not_larger" ? ratio < *scale : ratio > *scale)) scale = ratio;
+  }
+  return scale;
+}
+
+std::vector<ResizeAxis> ResizeGeometry::tables(const RunContext* context) const {
+  const void* roi = !has_roi_ ? nullptr : roi_.defined() ? roi_.data() : context->inputs[1];
+  const auto* scales = static_cast<const float*>(!by_scale_          ? nullptr
+                                                 : scales_.defined() ? scales_.data()
+                                                                     : context->inputs[2]);
+  const std::optional<double> common = common_scale(context);
+  std::vector<ResizeAxis> tables;
+  const size_t count = axes_.size();
+  for (size_t i = 0; i < count; ++i) {
+    ResizeAxis axis;
+    axis.axis = axes_[i];
+    axis.input = input_[axis.axis];
+    axis.output = output_[axis.axis];
+    double scale = 1;
+    if (common) {
+      scale = *common;
+    } else if (scales != nullptr) {
+      scale = static_cast<double>(scales[i]);
+    } else if (axis.input > 0) {
+      scale = static_cast<double>(axis.output) / static_cast<double>(axis.input);
+    }
+    double start = 0, end = 1;
+    if (roi != nullptr) {
+      start = load_as_double(roi_dtype_, roi, static_cast<int64_t>(i));
+      end = load_as_double(roi_dtype_, roi, static_cast<int64_t>(i + count));
+    }
+    const bool crops = transform_ == "tf_crop_and_resize" && (start != 0 || end != 1);
+    if (axis.input == axis.output && scale == 1 && !crops) continue;
+    fill(axis, scale, start, end);
+    tables.push_back(std::move(axis));
+  }
+  return tables;
+}
+
+}  // namespace ferry

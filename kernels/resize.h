@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernels/host_input.h"
+#include "kernels/kernel.h"
+
+namespace ferry {
+
+enum class ResizeMode : uint8_t { nearest, linear, cubic };
+
+// Where the output positions of one axis come from: a weighted sum of input positions each.
+struct ResizeAxis {
+  struct Source {
+    int64_t first = 0, count = 0;  // of positions and weights
+    bool outside = false;          // tf_crop_and_resize leaves the input: extrapolation_value
+  };
+  int64_t axis = 0, input = 0, output = 0;
+  std::vector<Source> sources;  // one an output position
+  std::vector<int64_t> positions;
+  std::vector<double> weights;
+};
+
+// The geometry of Resize (ONNX 19). Every mode is separable: each axis has a table, and axes that
+// keep every element have none.
+class ResizeGeometry {
+ public:
+  ResizeGeometry() = default;
+  explicit ResizeGeometry(const NodeFacts& node);  // input 0 and output 0 are concrete
+
+  ResizeMode mode() const { return mode_; }
+  // True when roi, scales and sizes are constants: tables() needs no context.
+  bool constant() const;
+  // In order of the axes. Inputs 1 to 3 of the context are host memory.
+  std::vector<ResizeAxis> tables(const RunContext* context) const;
+
+ private:
+  double input_coordinate(double x, double scale, const ResizeAxis& axis, double roi_start,
+                          double roi_end) const;
+  std::optional<double> common_scale(const RunContext* context) const;
+  void fill(ResizeAxis& axis, double scale, double roi_start, double roi_end) const;
+
+  ResizeMode mode_ = ResizeMode::nearest;
+  std::string transform_, nearest_;
+  std::string policy_;  // keep_aspect_ratio_policy
+  float cubic_a_ = -0.75f;
+  bool exclude_outside_ = false, antialias_ = false;
+  Shape input_, output_;
+  std::vector<int64_t> axes_;
+  bool has_roi_ = false, by_scale_ = false;
+  DType roi_dtype_ = DType::undefined;
+  Tensor roi_, scales_;  // undefined where they come with the run
+  HostInts sizes_;
+};
+
+}  // namespace ferry
