@@ -13,6 +13,7 @@ constexpr const char* kMessages[] = {
     "an integer is divided by zero",
     "0 is raised to a negative power",
     "an index is out of range",
+    "a sequence length is below 0 or beyond the sequence",
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ enum class KernelFault : int {
   division_by_zero,
   negative_power_of_zero,
   index_out_of_range,
+  length_out_of_range,
 };
 
 // The last report wins; all are reports of the same run.

@@ -20,10 +20,12 @@ set(FERRY_CUDA_SOURCES
   kernels/cuda/nn_norm.cu
   kernels/cuda/nn_pool.cu
   kernels/cuda/reduction.cu
+  kernels/cuda/rnn.cu
   kernels/cuda/table.cc
   kernels/cuda/tensor_gather.cu
   kernels/cuda/tensor_map.cu
   kernels/cuda/tensor_move.cu
+  kernels/cuda/tensor_nonzero.cu
   kernels/cuda/tensor_pad.cu
   kernels/cuda/tensor_resize.cu
   kernels/cuda/tensor_shape.cc

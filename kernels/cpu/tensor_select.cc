@@ -7,7 +7,7 @@
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/host_input.h"
+#include "kernels/host_input.h"
 #include "kernels/cpu/index.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/strided_copy.h"

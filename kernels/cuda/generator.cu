@@ -1,12 +1,13 @@
 // ConstantOfShape and Range: elements made on the device from numbers on the host.
 #include <cstring>
 
-#include "core/convert.h"
 #include "kernels/cuda/arithmetic.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/unit.h"
+#include "kernels/host_input.h"
+#include "kernels/range.h"
 
 namespace ferry::cuda {
 namespace {
@@ -22,23 +23,34 @@ struct FillMap {
 };
 
 struct FillState : KernelState {
+  bool concrete = false;  // else the shape comes with the run
   uint32_t count = 0;
+  HostInts shape;
   Tensor value;
 };
 
 std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<FillState>();
-  state->count = map_count(node.output(0).shape);
+  state->concrete = node.output(0).concrete();
+  if (state->concrete) state->count = map_count(node.output(0).shape);
+  state->shape = HostInts(node, 0);
   state->value = node.attributes->get<Tensor>("value");
   return state;
 }
 
 void run_fill(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const FillState*>(kernel_state);
+  void* output = context.outputs[0];
+  uint32_t count = state.count;
+  if (!state.concrete) {
+    const Shape shape = state.shape.read(&context);
+    count = map_count(shape);
+    output = context.allocator->allocate(0, shape);
+  }
   visit_unit(state.value.dtype(), [&]<typename T>() {
     T value;
     std::memcpy(&value, state.value.data(), sizeof value);
-    launch_map(context, state.count, FillMap<T>{value, context.output<T>(0)});
+    launch_map(context, count, FillMap<T>{value, static_cast<T*>(output)});
   });
 }
 
@@ -63,13 +75,13 @@ struct RangeMap {
 };
 
 struct RangeState : KernelState {
-  uint32_t count = 0;
+  bool concrete = false;
   DType dtype = DType::undefined;
 };
 
 std::unique_ptr<KernelState> prepare_range(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<RangeState>();
-  state->count = map_count(node.output(0).shape);
+  state->concrete = node.output(0).concrete();
   state->dtype = node.output(0).dtype;
   return state;
 }
@@ -77,8 +89,11 @@ std::unique_ptr<KernelState> prepare_range(const NodeFacts& node, Prepare&) {
 void run_range(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const RangeState*>(kernel_state);
   visit(state.dtype, RangeTypes(), [&]<typename T>() {
-    launch_map(context, state.count,
-               RangeMap<T>{*context.input<T>(0), *context.input<T>(2), context.output<T>(0)});
+    const T start = *context.input<T>(0), delta = *context.input<T>(2);
+    const Shape shape{range_count(start, *context.input<T>(1), delta)};
+    const uint32_t count = map_count(shape);
+    void* output = state.concrete ? context.outputs[0] : context.allocator->allocate(0, shape);
+    launch_map(context, count, RangeMap<T>{start, delta, static_cast<T*>(output)});
   });
 }
 

@@ -1,7 +1,7 @@
 // CumSum: a block walks each line in chunks of its size and carries the sum from chunk to chunk.
 #include "devices/cuda/launch.h"
 #include "kernels/axis.h"
-#include "kernels/cuda/arithmetic.h"
+#include "kernels/cuda/block_scan.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
@@ -11,25 +11,6 @@ namespace ferry::cuda {
 namespace {
 
 constexpr unsigned kThreads = 256;
-
-template <typename C>
-struct Scan {
-  C before, through;  // the sum of the values of the threads before this one, and with it
-};
-template <typename C>
-__device__ Scan<C> block_scan(C value) {
-  __shared__ C sums[kThreads];
-  const unsigned t = threadIdx.x;
-  sums[t] = value;
-  __syncthreads();
-  for (unsigned step = 1; step < kThreads; step *= 2) {
-    const C before = t >= step ? sums[t - step] : C(0);
-    __syncthreads();
-    sums[t] = Add::apply(sums[t], before);
-    __syncthreads();
-  }
-  return {t > 0 ? sums[t - 1] : C(0), sums[t]};
-}
 
 struct Line {
   int64_t size, inner;
@@ -49,7 +30,7 @@ __global__ void cumsum_kernel(const T* in, T* out, Line line) {
     const bool inside = position < line.size;
     const int64_t at = (line.reverse ? line.size - 1 - position : position) * line.inner;
     const C value = inside ? static_cast<C>(in[at]) : C(0);
-    const Scan<C> sum = block_scan(value);
+    const Scan<C> sum = block_scan<kThreads>(value);
     const C total = Add::apply(carry, sum.through);
     if (inside) out[at] = static_cast<T>(line.exclusive ? Add::apply(carry, sum.before) : total);
     __syncthreads();  // everyone has read the carry

@@ -1,0 +1,145 @@
+// NonZero: blocks count, the host places the blocks, blocks write. The host has to wait, since the
+// output's size is in the data.
+#include <numeric>
+#include <vector>
+
+#include "devices/cuda/launch.h"
+#include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/block_scan.h"
+#include "kernels/cuda/element.h"
+#include "kernels/cuda/families.h"
+#include "kernels/cuda/map.h"
+#include "kernels/cuda/walk.h"
+
+namespace ferry::cuda {
+namespace {
+
+using NonZeroTypes = TypeList<float, double, __half, __nv_bfloat16, int8_t, int16_t, int32_t,
+                              int64_t, uint8_t, uint16_t, uint32_t, uint64_t, bool>;
+
+constexpr unsigned kThreads = 256;
+constexpr unsigned kItems = 4;  // consecutive elements of a thread
+constexpr unsigned kChunk = kThreads * kItems;
+
+template <typename T>
+struct Elements {
+  const T* data;
+  uint32_t count;
+
+  __device__ bool is_nonzero(uint32_t i) const {
+    return i < count && static_cast<Compute<T>>(data[i]) != Compute<T>(0);
+  }
+  // Of this thread's elements.
+  __device__ int32_t nonzero_count() const {
+    const uint32_t first = blockIdx.x * kChunk + threadIdx.x * kItems;
+    int32_t sum = 0;
+    for (uint32_t k = 0; k < kItems; ++k) sum += is_nonzero(first + k);
+    return sum;
+  }
+};
+
+template <typename T>
+__global__ void count_kernel(Elements<T> elements, int32_t* counts) {
+  const int32_t sum = block_reduce<Add>(elements.nonzero_count(), 0);
+  if (threadIdx.x == 0) counts[blockIdx.x] = sum;
+}
+
+struct Axes {
+  int32_t rank;
+  FastDivide sizes[kMaxAxes];  // innermost first
+};
+
+template <typename T>
+__global__ void write_kernel(Elements<T> elements, const int32_t* first_of_block, Axes axes,
+                             int64_t total, int64_t* out) {
+  int64_t place =
+      first_of_block[blockIdx.x] + block_scan<kThreads>(elements.nonzero_count()).before;
+  const uint32_t first = blockIdx.x * kChunk + threadIdx.x * kItems;
+  for (uint32_t k = 0; k < kItems; ++k) {
+    if (!elements.is_nonzero(first + k)) continue;
+    uint32_t rest = first + k;
+    for (int32_t i = 0; i < axes.rank; ++i) {
+      const uint32_t next = axes.sizes[i].divide(rest);
+      out[(axes.rank - 1 - i) * total + place] = rest - next * axes.sizes[i].divisor;
+      rest = next;
+    }
+    ++place;
+  }
+}
+
+struct State : KernelState {
+  Shape shape;
+  DType dtype = DType::undefined;
+  uint32_t count = 0, blocks = 0;
+  int64_t promised = -1;  // positions that the model declares, or -1
+};
+
+std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
+  auto state = std::make_unique<State>();
+  state->shape = node.input(0).shape;
+  state->dtype = node.input(0).dtype;
+  state->count = map_count(state->shape);
+  state->blocks = (state->count + kChunk - 1) / kChunk;
+  if (node.output(0).concrete()) state->promised = node.output(0).shape[1];
+  prepare.set_workspace(state->blocks * sizeof(int32_t));
+  return state;
+}
+
+template <typename T>
+void run_typed(const State& state, const RunContext& context) {
+  const Elements<T> elements{context.input<T>(0), state.count};
+  auto* per_block = static_cast<int32_t*>(context.workspace);
+  const size_t bytes = state.blocks * sizeof(int32_t);
+  std::vector<int32_t> counts(state.blocks);
+  if (state.blocks > 0) {
+    check(launch<count_kernel<T>>(state.blocks, kThreads, 0, stream_of(context).activate(),
+                                  elements, per_block),
+          "launch a kernel");
+    context.stream->copy(counts.data(), per_block, bytes, CopyDirection::device_to_host);
+    context.stream->synchronize();
+  }
+  const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  if (state.promised >= 0 && state.promised != total) {
+    throw Error(ErrorCode::runtime, std::to_string(total) + " elements are not zero, the model " +
+                                        "declares " + std::to_string(state.promised));
+  }
+  const auto rank = static_cast<int64_t>(state.shape.size());
+  const int64_t shape[] = {rank, total};
+  void* output = state.promised >= 0 ? context.outputs[0] : context.allocator->allocate(0, shape);
+  if (total == 0 || rank == 0) return;
+  std::exclusive_scan(counts.begin(), counts.end(), counts.begin(), 0);
+  context.stream->copy(per_block, counts.data(), bytes, CopyDirection::host_to_device);
+  Axes axes{static_cast<int32_t>(rank), {}};
+  for (int64_t i = 0; i < rank; ++i) {
+    axes.sizes[i] = FastDivide(static_cast<uint32_t>(state.shape[rank - 1 - i]));
+  }
+  check(launch<write_kernel<T>>(state.blocks, kThreads, 0, stream_of(context).activate(), elements,
+                                static_cast<const int32_t*>(per_block), axes, total,
+                                static_cast<int64_t*>(output)),
+        "launch a kernel");
+}
+
+void run(const KernelState* kernel_state, const RunContext& context) {
+  const auto& state = *static_cast<const State*>(kernel_state);
+  visit(state.dtype, NonZeroTypes(), [&]<typename T>() { run_typed<T>(state, context); });
+}
+
+Support within_axes(const NodeFacts& node) {
+  if (!node.input(0).has_shape || node.input(0).rank() <= kMaxAxes) return Support::yes();
+  return Support::no(ReasonCode::rank_or_layout,
+                     "the input has " + std::to_string(node.input(0).rank()) + " axes");
+}
+
+constexpr Kernel kKernels[] = {
+    {.op = "NonZero",
+     .types = type_set(NonZeroTypes()),
+     .prepare = prepare,
+     .run = run,
+     .supports = within_axes},
+};
+
+}  // namespace
+
+KernelFamily tensor_nonzero_kernels() { return kKernels; }
+
+}  // namespace ferry::cuda
