@@ -51,6 +51,9 @@ Attributes attributes(std::vector<std::pair<std::string, Attribute>> items);
 struct RunMode {
   bool constants = false;
   int threads = 1;
+  // sim only: blocks and threads start in reverse, streams run when somebody waits, and allocations
+  // end at a page that faults.
+  bool reversed = false;
 };
 
 // The outputs of one node on the host. Throws what inference or the kernel throws.
