@@ -155,7 +155,7 @@ void ModelImporter::expand_call(const onnx::NodeProto& proto, const LocalFunctio
 
   std::string prefix = node.name + "/";
   Scope names(scope.builder(), paths_, prefix, prefix);
-  declare_types(body.value_info(), names, node.name);
+  declare_types(body.value_info(), /*sizes=*/false, names, node.name);
   for (int i = 0; i < body.input_size(); ++i) {
     if (names.is_visible(body.input(i))) {
       fail(ProblemCode::function, fmt::format("the function {} has two inputs {}",

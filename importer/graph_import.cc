@@ -13,6 +13,16 @@ namespace {
 
 constexpr int64_t kOldestIr = 3, kNewestIr = 14;
 
+bool has_fixed_inputs(const onnx::GraphProto& proto) {
+  for (const onnx::ValueInfoProto& input : proto.input()) {
+    if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape()) return false;
+    for (const onnx::TensorShapeProto::Dimension& dim : input.type().tensor_type().shape().dim()) {
+      if (!dim.has_dim_value()) return false;
+    }
+  }
+  return true;
+}
+
 std::string place_of(const Scope& scope) {
   std::string path = scope.prefix();
   if (!path.empty()) path.pop_back();
@@ -117,12 +127,13 @@ void ModelImporter::check_new_name(const std::string& name, const Scope& scope) 
 }
 
 void ModelImporter::declare_types(
-    const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& values, Scope& scope,
-    const std::string& place) {
+    const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& values, bool sizes,
+    Scope& scope, const std::string& place) {
   for (const onnx::ValueInfoProto& info : values) {
     if (!info.has_type() || info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) continue;
     try {
       Type declared = type_of(info.type());
+      if (!sizes) declared = without_sizes(declared);
       refine(scope.declared[info.name()], declared);
     } catch (const ProblemError& problem) {
       problems_.add(problem.code, fmt::format("value {}: {}", quoted(info.name()), problem.message),
@@ -221,9 +232,11 @@ void ModelImporter::import_graph(const onnx::GraphProto& proto, Scope& scope, co
          fmt::format("subgraphs are nested more than {} deep", limits_.graph_depth));
   }
   std::string place = place_of(scope);
-  declare_types(proto.input(), scope, place);
-  declare_types(proto.output(), scope, place);
-  declare_types(proto.value_info(), scope, place);
+  declare_types(proto.input(), /*sizes=*/true, scope, place);
+  // Exporters write the sizes of their example where sizes vary with the inputs. Only where no
+  // input varies do the sizes of outputs say something; those of values within never need to.
+  declare_types(proto.output(), place.empty() && has_fixed_inputs(proto), scope, place);
+  declare_types(proto.value_info(), /*sizes=*/false, scope, place);
   import_inputs(proto, scope, place);
   import_initializers(proto, scope, place);
   import_nodes(proto.node(), scope, frame, depth);

@@ -59,8 +59,9 @@ class ModelImporter {
   void import_initializers(const onnx::GraphProto& proto, Scope& scope, const std::string& place);
   void import_inputs(const onnx::GraphProto& proto, Scope& scope, const std::string& place);
   void import_outputs(const onnx::GraphProto& proto, Scope& scope, const std::string& place);
+  // With `sizes` false, of a shape only the rank is taken.
   void declare_types(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& values,
-                     Scope& scope, const std::string& place);
+                     bool sizes, Scope& scope, const std::string& place);
   void import_nodes(const Nodes& nodes, Scope& scope, const Frame& frame, int depth);
   // Checks a name that is about to be defined; throws ProblemError.
   static void check_new_name(const std::string& name, const Scope& scope);

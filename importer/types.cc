@@ -72,6 +72,13 @@ Type type_of(const onnx::TypeProto& proto) {
   fail(ProblemCode::type, "a declared value has no type");
 }
 
+Type without_sizes(const Type& type) {
+  Type out = type;
+  if (out.shape) out.shape = Dims(out.shape->size());
+  if (out.element) out.element = std::make_shared<const Type>(without_sizes(*out.element));
+  return out;
+}
+
 void refine(Type& type, const Type& declared) {
   bool blank = type.kind == Type::Kind::tensor && type.dtype == DType::undefined && !type.shape;
   if (blank) {

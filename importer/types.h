@@ -14,6 +14,9 @@ class TypeProto;
 // for map, opaque and sparse values.
 Type type_of(const onnx::TypeProto& proto);
 
+// // The same type with unknown sizes; ranks stay.
+Type without_sizes(const Type& type);
+
 // Makes `type` as precise as `declared` where it says nothing yet. Throws ProblemError (type) where
 // both say different things.
 void refine(Type& type, const Type& declared);

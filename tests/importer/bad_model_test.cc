@@ -300,7 +300,7 @@ TEST(BadModel, TypesAndTensors) {
       {"negative size", [](ModelBuilder& m) { m.value_info("r", float32, {-5}); },
        ProblemCode::shape, "value 'r': a declared size is -5"},
       {"two declarations", [](ModelBuilder& m) { m.value_info("y", int64, {2}); },
-       ProblemCode::type, "value 'y': it is declared as int64[2] and is float32[2]"},
+       ProblemCode::type, "value 'y': it is declared as int64[?] and is float32[2]"},
       {"initializer and input differ",
        [](ModelBuilder& m) {
          m.initializer<float>("w", {1, 2}, {2}).input("w", float32, {3});

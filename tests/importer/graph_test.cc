@@ -17,6 +17,7 @@ using testing::import_bytes;
 using testing::ModelBuilder;
 using testing::NodeBuilder;
 using testing::show;
+using testing::SizeOrName;
 
 std::vector<std::string> node_names(const Graph& graph) {
   std::vector<std::string> names;
@@ -47,7 +48,7 @@ TEST(Import, KeepsTheFactsOfTheModel) {
   EXPECT_EQ(graph.opsets, (std::map<std::string, int64_t>{{"", 17}, {"ai.onnx.ml", 3}}));
   EXPECT_EQ(graph.metadata.at("author"), "us");
   EXPECT_EQ(graph.value(graph.inputs()[0]).type.str(), "float32[batch, 3]");
-  EXPECT_EQ(graph.value(graph.outputs()[0]).type.str(), "float32[batch, 3]");
+  EXPECT_EQ(graph.value(graph.outputs()[0]).type.str(), "float32[?, ?]");
   EXPECT_EQ(graph.node(graph.order()[0]).sources, std::vector<std::string>{"act"});
 }
 
@@ -78,6 +79,21 @@ TEST(Import, SizesAreNumbersSymbolsOrUnknown) {
   model.node("Relu", {"x"}, {"y"});
   Graph graph = import_bytes(model.bytes());
   EXPECT_EQ(graph.value(graph.inputs()[0]).type.str(), "float32[batch, 3, ?, ?]");
+}
+
+// Exporters write the sizes of their example, also for models whose sizes vary.
+TEST(Import, TakesSizesFromInputsAndFixedOutputs) {
+  for (SizeOrName size : {SizeOrName(7), SizeOrName("batch")}) {
+    ModelBuilder model;
+    model.input("x", float32, {size, 3}).output("y", float32, {7, 3});
+    model.value_info("h", float32, {7, 3});
+    model.node("Relu", {"x"}, {"h"});
+    model.node("Relu", {"h"}, {"y"});
+    Graph graph = import_bytes(model.bytes());
+    EXPECT_EQ(graph.value(graph.find_value("h")).type.str(), "float32[?, ?]");
+    EXPECT_EQ(graph.value(graph.find_value("y")).type.str(),
+              size.index() == 0 ? "float32[7, 3]" : "float32[?, ?]");
+  }
 }
 
 TEST(Import, OptionalInputsAndOutputsMayBeAbsent) {
