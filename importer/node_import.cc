@@ -39,7 +39,10 @@ std::string describe(const Arity& arity) {
   return fmt::format("{} to {}", arity.least, arity.most);
 }
 
-void check_arity(const OpRow& row, int opset, const onnx::NodeProto& proto) {
+// `inputs_given` are the node's values: in a function, one that is named can be left out by the
+// call.
+void check_arity(const OpRow& row, int opset, const onnx::NodeProto& proto,
+                 const std::vector<ValueId>& inputs_given) {
   Arity inputs = row.inputs, outputs = row.outputs;
   for (const OldArity& old : row.old_arity) {
     if (opset >= old.below) continue;
@@ -55,8 +58,9 @@ void check_arity(const OpRow& row, int opset, const onnx::NodeProto& proto) {
     fail(ProblemCode::arity, fmt::format("there are {} outputs, opset {} gives {}",
                                          proto.output_size(), opset, describe(outputs)));
   }
-  for (int i = 0; i < inputs.least && !row.gaps; ++i) {
-    if (proto.input(i).empty()) {
+  for (int i = 0; i < proto.input_size(); ++i) {
+    bool optional = i >= inputs.least ? inputs.most != kMany : i >= row.gaps;
+    if (inputs_given[i] == kNoValue && !optional) {
       fail(ProblemCode::arity, fmt::format("input {} is left out, it is not optional", i));
     }
   }
@@ -272,7 +276,7 @@ void ModelImporter::import_operator(const onnx::NodeProto& proto, Node node, Sco
              : fmt::format("the operator exists from opset {} on, the model imports {}",
                            row->first_opset(), opset));
   }
-  check_arity(*row, opset, proto);
+  check_arity(*row, opset, proto, node.inputs);
   AttributeList attributes = attributes_of(proto, frame);
   import_bodies(node, attributes, scope, frame, depth);
   node.outputs = define_outputs(proto, scope, path);

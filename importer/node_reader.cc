@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/convert.h"
 #include "core/nearest.h"
 #include "importer/onnx_wire.pb.h"
 #include "importer/problems.h"
@@ -204,7 +205,13 @@ ValueId NodeReader::int_scalar(int64_t value, std::string_view stem) {
 
 ValueId NodeReader::scalar_like(float number, ValueId like, std::string_view stem) {
   DType type = scope_.graph().value(like).type.dtype;
-  if (type != DType::undefined) return constant(Tensor::full({}, number, type), stem);
+  if (type != DType::undefined) {
+    if (!can_convert(float32, type)) {
+      fail(ProblemCode::type,
+           fmt::format("the data has type {}, a number is needed", to_string(type)));
+    }
+    return constant(Tensor::full({}, number, type), stem);
+  }
   return emit("CastLike", {constant(Tensor::scalar(number), stem), like});
 }
 

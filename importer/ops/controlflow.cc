@@ -74,6 +74,9 @@ void complete_scan(Node& node) {
          fmt::format("attribute 'num_scan_inputs' is {}, the node has {} inputs", scanned, inputs));
   }
   size_t states = static_cast<size_t>(inputs - scanned);
+  if (std::ranges::find(node.inputs, kNoValue) != node.inputs.end()) {
+    fail(ProblemCode::arity, "an input is left out, none is optional");
+  }
   if (node.outputs.size() < states) {
     fail(ProblemCode::arity,
          fmt::format("{} states go in and only {} outputs come out", states, node.outputs.size()));
@@ -141,7 +144,7 @@ constexpr OpRow kRows[] = {
      .attributes = kLoop,
      .read = read_loop,
      .old_arity = kLoopArity,
-     .gaps = true},
+     .gaps = 0},
     // Scan(initial_state_and_scan_inputs...) -> final_state_and_scan_outputs...
     {.op = "Scan",
      .since = {8, 9, 11, 16, 19, 21, 23, 24, 25},
@@ -150,7 +153,7 @@ constexpr OpRow kRows[] = {
      .attributes = kScan,
      .read = read_scan,
      .old_arity = kScanArity,
-     .gaps = true},
+     .gaps = 0},
 };
 
 }  // namespace

@@ -42,31 +42,29 @@ struct AttrSpec {
 
   // These return a changed copy, so that rows read as sentences.
   constexpr AttrSpec since(int opset) const {
-    return with([&](AttrSpec& a) { a.first = opset; });
+    AttrSpec copy = *this;
+    copy.first = opset;
+    return copy;
   }
   constexpr AttrSpec until(int opset) const {
-    return with([&](AttrSpec& a) { a.last = opset; });
+    AttrSpec copy = *this;
+    copy.last = opset;
+    return copy;
   }
   constexpr AttrSpec within(int64_t lowest, int64_t highest) const {
-    return with([&](AttrSpec& a) {
-      a.low = lowest;
-      a.high = highest;
-    });
+    AttrSpec copy = *this;
+    copy.low = lowest;
+    copy.high = highest;
+    return copy;
   }
   constexpr AttrSpec at_least(int64_t lowest) const { return within(lowest, INT64_MAX); }
   constexpr AttrSpec one_of(std::span<const std::string_view> texts) const {
-    return with([&](AttrSpec& a) { a.choices = texts; });
+    AttrSpec copy = *this;
+    copy.choices = texts;
+    return copy;
   }
 
   constexpr bool is_in(int opset) const { return first <= opset && opset <= last; }
-
- private:
-  template <typename Change>
-  constexpr AttrSpec with(Change change) const {
-    AttrSpec copy = *this;
-    change(copy);
-    return copy;
-  }
 };
 
 // Attributes that a file must give.
@@ -127,7 +125,8 @@ struct OpRow {
   std::span<const OldArity> old_arity;  // ascending in `below`
   int removed = kForever;               // the first opset without it
   int first = 0;                        // the first opset that is accepted, where not since[0]
-  bool gaps = false;                    // inputs before the last needed one may be left out
+  // Inputs from this one on may be left out although later ones are needed.
+  int gaps = kMany;
 
   constexpr int first_opset() const { return first != 0 ? first : since[0]; }
 };

@@ -209,6 +209,7 @@ void use_old_coordinates(NodeReader& reader, Attributes& attributes, ValueId sca
 // Up to 12, Resize has to have roi and scales, and those that do not count are empty.
 void read_resize(NodeReader& reader) {
   if (reader.opset() < 11) {
+    if (!reader.has_input(1)) fail(ProblemCode::arity, "the scales are left out");
     ValueId scales = reader.input(1);
     use_old_coordinates(reader, reader.attributes(), scales);
     reader.set_input(1, kNoValue);
@@ -380,7 +381,7 @@ constexpr OpRow kRows[] = {
      .attributes = kResize,
      .read = read_resize,
      .old_arity = kResizeArity,
-     .gaps = true},
+     .gaps = 1},
     // ReverseSequence(input, sequence_lens) -> Y
     {.op = "ReverseSequence", .since = {10}, .inputs = 2, .attributes = kReverseSequence},
     // Scatter(data, indices, updates) -> output

@@ -188,6 +188,27 @@ TEST(BadModel, Operators) {
        "there are 2 outputs, opset 21 gives 1"},
       {"left out", [](auto& m) { relu(m)->set_input(0, ""); }, ProblemCode::arity,
        "input 0 is left out, it is not optional"},
+      {"left out of many",
+       [](auto& m) {
+         m.node("Max", {"x", "", "x"}, {"z"}).name("max");
+       },
+       ProblemCode::arity, "input 1 is left out, it is not optional"},
+      {"Scan of nothing",
+       [](auto& m) {
+         NodeBuilder n = m.node("Scan", {"", "x"}, {"z"}).name("scan").attr("num_scan_inputs", 1);
+         GraphProtoBuilder(n.graph("body"))
+             .untyped_input("v")
+             .untyped_input("w")
+             .untyped_output("v");
+       },
+       ProblemCode::arity, "an input is left out, none is optional"},
+      {"a limit on text",
+       [](auto& m) {
+         m.proto().mutable_opset_import(0)->set_version(6);
+         m.input("t", string, {2});
+         m.node("Clip", {"t"}, {"z"}).name("clip").attr("max", 1.f);
+       },
+       ProblemCode::type, "the data has type string, a number is needed"},
       {"If without outputs",
        [](auto& m) {
          m.input("c", boolean);
@@ -384,6 +405,11 @@ TEST(BadModel, Functions) {
          NodeBuilder(m.graph()->mutable_node(1)).attr("q", 1);
        }),
        ProblemCode::attribute, "the function local.F has no attribute 'q'"},
+      {"needs what the call leaves out", with([](auto* f, auto& m) {
+         f->add_input("more");
+         add_node(f, "Add", {"a", "more"}, {"b"}).name("add");
+       }),
+       ProblemCode::arity, "call/add (Add) x1: input 1 is left out, it is not optional"},
       {"reference to nothing", with([](auto* f, auto&) {
          add_node(f, "LeakyRelu", {"a"}, {"b"}).name("l").reference("alpha", "slope", 1);
        }),
