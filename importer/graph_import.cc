@@ -34,36 +34,34 @@ std::string place_of(const Scope& scope) {
 std::map<std::string, int64_t> ModelImporter::read_opsets(
     const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& imports,
     const std::string& place) {
+  // Once for a function, not for each of its calls.
+  auto report_once = [&](const std::string& message) {
+    problems_.add_grouped(ProblemCode::opset, place + message, message, place, "");
+  };
   std::map<std::string, int64_t> opsets;
   for (const onnx::OperatorSetIdProto& import : imports) {
     std::string domain(canonical_domain(import.domain()));
     std::string shown = domain.empty() ? "ai.onnx" : domain;
     if (!is_valid_utf8(domain)) {
-      problems_.add(ProblemCode::opset, fmt::format("the domain {} is not UTF-8", quoted(domain)),
-                    place);
+      report_once(fmt::format("the domain {} is not UTF-8", quoted(domain)));
       continue;
     }
     if (import.version() < 1) {
-      problems_.add(ProblemCode::opset,
-                    fmt::format("opset {} of {} does not exist", import.version(), shown), place);
+      report_once(fmt::format("opset {} of {} does not exist", import.version(), shown));
     }
     auto [known, added] = opsets.emplace(domain, import.version());
     if (!added) {
       // Writers that merge models repeat themselves; only a contradiction is a problem.
       if (known->second == import.version()) continue;
-      problems_.add(ProblemCode::opset,
-                    fmt::format("{} is imported at opset {} and at opset {}", shown, known->second,
-                                import.version()),
-                    place);
+      report_once(fmt::format("{} is imported at opset {} and at opset {}", shown, known->second,
+                              import.version()));
     }
     bool standard = domain.empty() || domain == "ai.onnx.ml";
     if (standard && import.version() > reviewed_through(domain)) {
-      problems_.add(
-          ProblemCode::opset,
+      report_once(
           fmt::format("opset {} of {} is newer than what Ferry knows, which is {}; export "
                       "the model for that opset",
-                      import.version(), shown, reviewed_through(domain)),
-          place);
+                      import.version(), shown, reviewed_through(domain)));
       // So that the nodes can be checked all the same.
       known->second = reviewed_through(domain);
     }
@@ -73,11 +71,12 @@ std::map<std::string, int64_t> ModelImporter::read_opsets(
 
 void ModelImporter::read_header(Graph& graph) {
   graph.ir_version = model_.ir_version();
-  graph.name = model_.graph().name();
-  graph.producer = model_.producer_name();
-  if (!model_.producer_version().empty()) graph.producer += " " + model_.producer_version();
+  graph.name = escaped(model_.graph().name());
+  graph.producer = escaped(model_.producer_name());
+  if (!model_.producer_version().empty())
+    graph.producer += " " + escaped(model_.producer_version());
   for (const onnx::StringStringEntryProto& entry : model_.metadata_props()) {
-    graph.metadata.emplace(entry.key(), entry.value());
+    graph.metadata.emplace(escaped(entry.key()), escaped(entry.value()));
   }
   if (graph.ir_version < kOldestIr || graph.ir_version > kNewestIr) {
     problems_.add(ProblemCode::ir_version,

@@ -219,7 +219,7 @@ void ModelImporter::import_node(const onnx::NodeProto& proto, Scope& scope, cons
   Node node;
   node.name = paths_.claim(path_of(proto, scope));
   node.op = operator_name(proto.domain(), proto.op_type());
-  if (!proto.name().empty()) node.sources = {proto.name()};
+  if (!proto.name().empty()) node.sources = {escaped(proto.name())};
   for (const std::string& input : proto.input()) {
     node.inputs.push_back(resolve_input(input, scope, proto, node.name, siblings));
   }
@@ -301,7 +301,7 @@ void ModelImporter::import_bodies(Node& node, const AttributeList& attributes, S
   std::vector<std::unique_ptr<Scope>> scopes;
   for (const auto& [name, attribute] : graphs) {
     auto body = std::make_shared<Graph>();
-    body->name = attribute->g().name();
+    body->name = escaped(attribute->g().name());
     builders.push_back(std::make_unique<GraphBuilder>(*body));
     scopes.push_back(std::make_unique<Scope>(
         *builders.back(), paths_, fmt::format("{}/{}/", node.name, name), scope, captures));

@@ -429,22 +429,54 @@ Tensor TensorReader::read_sparse(const onnx::SparseTensorProto& proto) {
 
 namespace {
 
-// Field 3 of a SequenceProto and of an OptionalProto holds their tensors. In a TensorProto it is a
-// segment, which no writer makes.
-bool is_container(Bytes bytes) {
+bool is_tensor(Bytes bytes) {
   WireReader reader(bytes);
   WireField field;
+  bool typed = false;
   while (reader.next(field)) {
-    if (field.number == 3 && field.type == WireType::bytes) return true;
+    typed |= field.number == 2 && field.type == WireType::varint && field.value > 0 &&
+             field.value < kDTypeCount;
   }
-  return false;
+  return typed;
+}
+
+// Whether the bytes are a SequenceProto or an OptionalProto. Both say in field 2 what they hold (1
+// tensor to 5 optional) and have it in the fields 3 to 7; field 3 is a tensor. A TensorProto has
+// its type in field 2 and elements in some of the others, so what they hold decides.
+bool is_container(Bytes bytes, int depth = 0) {
+  constexpr int kDeepest = 8;
+  if (depth > kDeepest) return false;
+  WireReader reader(bytes);
+  WireField field;
+  bool holds_something = false, says_what = false;
+  while (reader.next(field)) {
+    if (field.number == 2) {
+      if (field.type != WireType::varint || field.value < 1 || field.value > 5) return false;
+      says_what = true;
+    } else if (field.type != WireType::bytes || field.number > 7) {
+      return false;
+    } else if (field.number == 3) {
+      if (!is_tensor(field.bytes)) return false;
+      holds_something = true;
+    } else if (field.number == 5 || field.number == 7) {
+      if (!is_container(field.bytes, depth + 1)) return false;
+      holds_something = true;
+    }
+  }
+  return says_what && (holds_something || depth > 0);
 }
 
 }  // namespace
 
 Tensor tensor_from_pb(Bytes bytes, std::shared_ptr<const void> owner) {
   try {
-    if (is_container(bytes)) {
+    bool container = false;
+    try {
+      container = is_container(bytes);
+    } catch (const ProblemError&) {
+      // Not even fields: what reading the tensor finds is said.
+    }
+    if (container) {
       fail(ProblemCode::unsupported,
            "the file holds a SequenceProto or an OptionalProto; only a TensorProto can be read "
            "here");

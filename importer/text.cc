@@ -53,6 +53,21 @@ std::string quoted(std::string_view name) {
   return out + "'";
 }
 
+std::string escaped(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    size_t length = utf8_length(text);
+    if (length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(text[0]));
+      length = 1;
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
 std::string_view canonical_domain(std::string_view domain) {
   return domain == "ai.onnx" ? std::string_view() : domain;
 }

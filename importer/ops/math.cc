@@ -324,7 +324,8 @@ constexpr OpRow kRows[] = {
     // Tanh(input) -> output
     {.op = "Tanh", .since = {1, 6, 13}},
     // ThresholdedRelu(X) -> Y
-    {.op = "ThresholdedRelu", .since = {10, 22}, .attributes = kAlphaOne},
+    // Models of opsets before 10 have it as an experiment, with the same meaning.
+    {.op = "ThresholdedRelu", .since = {10, 22}, .attributes = kAlphaOne, .first = 1},
     // TopK(X, K) -> Values, Indices
     {.op = "TopK",
      .since = {1, 10, 11, 24},

@@ -52,6 +52,20 @@ TEST(Import, KeepsTheFactsOfTheModel) {
   EXPECT_EQ(graph.node(graph.order()[0]).sources, std::vector<std::string>{"act"});
 }
 
+TEST(Import, EscapesTextThatIsNotUtf8) {
+  ModelBuilder model;
+  model.graph()->set_name("a\xff");
+  auto* entry = model.proto().add_metadata_props();
+  entry->set_key("k");
+  entry->set_value("caf\xc3\xa9\xc3");
+  model.input("x", float32, {2}).output("y", float32, {2});
+  model.node("Relu", {"x"}, {"y"}).name("\xfe");
+  Graph graph = import_bytes(model.bytes());
+  EXPECT_EQ(graph.name, "a\\xff");
+  EXPECT_EQ(graph.metadata.at("k"), "caf\xc3\xa9\\xc3");
+  EXPECT_EQ(graph.node(graph.order()[0]).name, "Relu_y");
+}
+
 TEST(Import, InitializersThatAreInputsAreConstants) {
   ModelBuilder model(9, 3);
   model.input("x", float32, {2}).input("w", float32, {2}).initializer<float>("w", {1, 2}, {2});

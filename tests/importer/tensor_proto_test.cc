@@ -187,7 +187,8 @@ TEST(TensorProto, RefusesWhatIsWrong) {
       {proto_of(float32, {1}, [](auto& p) { p.set_data_location(1); }),
        "external data is not allowed"},
       {proto_of(float32, {1}, [](auto& p) { p.set_data_location(9); }), "no data location 9"},
-      {proto_of(float32, {1}, [](auto& p) { p.mutable_segment()->set_end(1); }), "SequenceProto"},
+      {proto_of(float32, {1}, [](auto& p) { p.mutable_segment()->set_end(1); }),
+       "segments are not supported"},
   };
   for (const Case& c : cases) {
     EXPECT_THAT(refusal(c.proto), ::testing::HasSubstr(c.message)) << c.proto.data_type();
@@ -195,16 +196,25 @@ TEST(TensorProto, RefusesWhatIsWrong) {
 }
 
 TEST(TensorProto, RefusesSequencesAndOptionalsByName) {
+  onnx::TensorProto tensor = proto_of(float32, {1}, [](auto& p) { p.add_float_data(1); });
   onnx::SequenceProto sequence;
+  sequence.set_name("s");
   sequence.set_elem_type(1);
-  *sequence.add_tensor_values() = proto_of(float32, {1}, [](auto& p) { p.add_float_data(1); });
-  std::string bytes = sequence.SerializeAsString();
-  try {
-    tensor_from_pb(testing::as_bytes(bytes), nullptr);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::unsupported);
-    EXPECT_THAT(error.message(), ::testing::HasSubstr("SequenceProto or an OptionalProto"));
+  *sequence.add_tensor_values() = tensor;
+  onnx::OptionalProto optional;
+  optional.set_elem_type(1);
+  *optional.mutable_tensor_value() = tensor;
+  std::string inner = sequence.SerializeAsString();
+  std::string nested = std::string("\x10\x03\x2a") + static_cast<char>(inner.size()) + inner;
+  for (const std::string& bytes :
+       {inner, optional.SerializeAsString(), nested, std::string("\x10\x03\x2a\x02\x10\x01", 6)}) {
+    try {
+      tensor_from_pb(testing::as_bytes(bytes), nullptr);
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::unsupported);
+      EXPECT_THAT(error.message(), ::testing::HasSubstr("SequenceProto or an OptionalProto"));
+    }
   }
 }
 
