@@ -20,7 +20,7 @@ const char* direction(const CopyPlacement& copy) {
 struct RunCopies {
   int count = 0;
   int64_t h2d = 0, d2h = 0, d2d = 0;
-  bool open = false;  // some byte counts depend on sizes or trips that are not known
+  bool open = false;  // more may cross: data or the number of trips decides
 
   int64_t bytes() const { return h2d + d2h + d2d; }
 };
@@ -31,7 +31,7 @@ RunCopies run_copies(const PlacementData& data) {
     if (copy.when == "load") continue;
     ++out.count;
     (copy.from.is_cpu() ? out.h2d : copy.to.is_cpu() ? out.d2h : out.d2d) += copy.bytes.value;
-    if (!copy.bytes.expression.empty() || copy.when == "trip") out.open = true;
+    if (copy.bytes.expression == "?" || copy.when == "trip") out.open = true;
   }
   return out;
 }
@@ -77,6 +77,13 @@ std::string join(const std::vector<std::string>& items, size_t limit) {
   return out;
 }
 
+// " at batch=1, seq=1" for sizes that the request did not give.
+std::string assumed(const PlacementData& data) {
+  std::vector<std::string> sizes;
+  for (const std::string& symbol : data.assumed_symbols) sizes.push_back(symbol + "=1");
+  return sizes.empty() ? "" : " at " + join(sizes, 3);
+}
+
 }  // namespace
 
 std::string placement_summary(const PlacementData& data) {
@@ -103,9 +110,6 @@ std::string placement_text(const PlacementData& data) {
       fmt::format("{}  {}   asked: {}, fallback {}\n", data.model,
                   pluralize(static_cast<int>(data.nodes.size()), "node", "nodes"),
                   data.request.device.str(), data.request.cpu_fallback ? "cpu" : "error");
-  if (!data.assumed_symbols.empty()) {
-    out += "sizes assumed 1: " + join(data.assumed_symbols, 12) + "\n";
-  }
   out += fmt::format("\n{:<8} {:>6}  {:>10}  {}\n", "device", "nodes", "weights", "what it is");
   for (const DevicePlacement& device : data.devices) {
     out += fmt::format("{:<8} {:>6}  {:>10}  {}{}\n", device.device.str(), device.nodes,
@@ -128,8 +132,8 @@ std::string placement_text(const PlacementData& data) {
   const RunCopies copies = run_copies(data);
   out += fmt::format("\ncopies per run: {}", copies.count);
   if (copies.count > 0) {
-    out += fmt::format("   h2d {}   d2h {}", about(copies.h2d, copies.open),
-                       about(copies.d2h, copies.open));
+    out += fmt::format("   h2d {}   d2h {}{}", about(copies.h2d, copies.open),
+                       about(copies.d2h, copies.open), assumed(data));
   }
   out += "\n";
   for (const CopyPlacement& copy : data.copies) {

@@ -65,10 +65,11 @@ DeviceMemory::DeviceMemory() : top_(kPage) {
 
 void DeviceMemory::shift_addresses(void* data, size_t bytes) const {
   auto* at = static_cast<char*>(data);
+  const size_t top = top_;
   for (size_t i = 0; i + sizeof(void*) <= bytes; i += sizeof(void*)) {
     void* word;
     std::memcpy(&word, at + i, sizeof word);
-    if (!in_device_view(word)) continue;
+    if (!in_device_view(word) || offset_of(word) >= top) continue;
     word = kernel_view(word);
     std::memcpy(at + i, &word, sizeof word);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -28,8 +29,8 @@ struct Allocation {
 // alignment; the slack between holds canaries. Fresh memory is filled with 0xff (NaN in every
 // floating type). Freed pages become inaccessible and are not used again before 16 more frees.
 //
-// in_device_view, in_kernel_view and kernel_view may be called at any time; all else needs the
-// runtime's lock.
+// in_device_view, in_kernel_view, kernel_view and shift_addresses may be called at any time; all
+// else needs the runtime's lock.
 class DeviceMemory {
  public:
   DeviceMemory();
@@ -42,7 +43,9 @@ class DeviceMemory {
   char* kernel_view(const void* address) const {
     return kernel_view_ + (static_cast<const char*>(address) - device_view_);
   }
-  // Rewrites the aligned words of `bytes` at `data` that are device-view addresses.
+  // Rewrites the aligned words of `bytes` at `data` that are device-view addresses. Only addresses
+  // below the highest that was ever handed out count: a word may also be other data, or padding,
+  // that happens to look like an address of the wide view.
   void shift_addresses(void* data, size_t bytes) const;
 
   // nullopt when `limit` bytes or the address space would be exceeded. The contents are not yet
@@ -75,7 +78,7 @@ class DeviceMemory {
   size_t span_ = 0;
   char* device_view_ = nullptr;
   char* kernel_view_ = nullptr;
-  size_t top_ = 0;  // pages from here on were never used
+  std::atomic<size_t> top_ = 0;  // pages from here on were never used
   size_t used_ = 0, live_ = 0;
   uint64_t next_id_ = 1;
   std::map<size_t, Allocation> allocations_;    // by first page; freed ones stay until reused

@@ -62,7 +62,7 @@ TEST(Report, Records) {
 
 TEST(Report, SummaryIsOneLine) {
   EXPECT_EQ(example().summary(),
-            "placed 2/3 nodes on sim:0 (simulated); 1 on cpu (1 no_kernel); 4 copies, 512 B+/run");
+            "placed 2/3 nodes on sim:0 (simulated); 1 on cpu (1 no_kernel); 4 copies, 512 B/run");
 }
 
 TEST(Report, TextNamesReasonsAndCopies) {
