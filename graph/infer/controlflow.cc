@@ -8,26 +8,32 @@
 namespace ferry {
 namespace {
 
+bool is_unknown(const Type& type) {
+  return type.kind == Type::Kind::tensor && type.dtype == DType::undefined && !type.shape;
+}
+
 // What holds of both: the sizes that are equal stay, the others are unknown.
 Type common_type(const InferContext& context, const Type& a, const Type& b, int output) {
+  if (is_unknown(a)) return b;
+  if (is_unknown(b)) return a;
   if (a.kind != b.kind ||
       (a.dtype != b.dtype && a.dtype != DType::undefined && b.dtype != DType::undefined)) {
     context.fail("output " + std::to_string(output) + " is " + a.str() + " in one branch and " +
                  b.str() + " in the other");
   }
-  Type result = a;
-  if (result.dtype == DType::undefined) result.dtype = b.dtype;
+  Type result;
+  result.kind = a.kind;
+  result.dtype = a.dtype != DType::undefined ? a.dtype : b.dtype;
   if (a.element && b.element) {
     result.element =
         std::make_shared<const Type>(common_type(context, *a.element, *b.element, output));
   }
-  if (!a.shape || !b.shape || a.shape->size() != b.shape->size()) {
-    result.shape.reset();
-    return result;
+  if (!a.shape || !b.shape || a.shape->size() != b.shape->size()) return result;
+  Dims shape = *a.shape;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (!(shape[i] == (*b.shape)[i])) shape[i] = Dim();
   }
-  for (size_t i = 0; i < a.shape->size(); ++i) {
-    if (!((*a.shape)[i] == (*b.shape)[i])) (*result.shape)[i] = Dim();
-  }
+  result.shape = std::move(shape);
   return result;
 }
 
@@ -85,9 +91,60 @@ void infer_loop(InferContext& context) {
   }
 }
 
+// How a Scan's inputs divide: the state comes first, then what is scanned.
+struct ScanForm {
+  int64_t states, scanned;
+};
+ScanForm scan_form(const Node& node) {
+  const int64_t scanned = node.attributes.get_int("num_scan_inputs");
+  return {static_cast<int64_t>(node.inputs.size()) - scanned, scanned};
+}
+
+// Scan (opset 25): initial_state_and_scan_inputs... -> final_state_and_scan_outputs...;
+// num_scan_inputs, scan_input_axes, scan_input_directions, scan_output_axes, scan_output_directions
+// (one number each). The body takes the state and one slice of each scanned input, and gives the
+// state and one slice of each scan output.
+void infer_scan(InferContext& context) {
+  expect_arity(context, 1, kAnyCount, kAnyCount);
+  const auto [states, scanned] = scan_form(context.node());
+  const Graph& body = *context.node().bodies[0];
+  if (scanned < 1 || states < 0 || context.output_count() < states ||
+      static_cast<int>(body.outputs().size()) != context.output_count()) {
+    context.fail("the node has " + std::to_string(context.input_count()) + " inputs, of which " +
+                 std::to_string(scanned) + " are scanned, and " +
+                 std::to_string(context.output_count()) + " outputs, its body " +
+                 std::to_string(body.outputs().size()) + " outputs");
+  }
+  const Attributes& attributes = context.attributes();
+  Dim steps;
+  for (int64_t i = 0; i < scanned; ++i) {
+    const int input = static_cast<int>(states + i);
+    if (!context.shape(input)) continue;
+    const int64_t axis =
+        normalize_axis(context, attributes.get_ints("scan_input_axes")[i], context.rank(input));
+    steps = expect_equal(context, steps, (*context.shape(input))[axis],
+                         "the sizes of the scanned axes");
+  }
+  for (int i = 0; i < context.output_count(); ++i) {
+    Type type = output_type(body, i);
+    if (i < states) {
+      context.set_output_type(i, common_type(context, context.input(i).type, type, i));
+      continue;
+    }
+    if (type.shape) {
+      const int64_t axis =
+          normalize_axis(context, attributes.get_ints("scan_output_axes")[i - states],
+                         static_cast<int64_t>(type.shape->size()) + 1);
+      type.shape->insert(type.shape->begin() + axis, steps);
+    }
+    context.set_output_type(i, std::move(type));
+  }
+}
+
 constexpr InferRule kRules[] = {
     {"If", infer_if},
     {"Loop", infer_loop},
+    {"Scan", infer_scan},
 };
 
 // The values of `body` that outer ones are: the loop around it may change a body's input, a capture
@@ -126,25 +183,19 @@ bool widen(Type& carried, const Type& next) {
   return changed;
 }
 
-void infer_loop_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
-  Graph& body = *node.bodies[0];
-  const size_t carried = node.inputs.size() - 2;
-  if (body.inputs().size() != carried + 2 || body.outputs().size() < carried + 1) {
+// Infers the body with inputs of `types`; those from `first` on for `count` are carried: the body
+// gives them back as its outputs from `output` on.
+void infer_carried(Graph& body, std::vector<Type> types, size_t first, size_t count, size_t output,
+                   FunctionRef<void(Graph&)> infer_body) {
+  if (body.inputs().size() != types.size() || body.outputs().size() < output + count) {
     throw Error(ErrorCode::invalid_model,
                 "the body has " + std::to_string(body.inputs().size()) + " inputs and " +
                     std::to_string(body.outputs().size()) + " outputs, expected " +
-                    std::to_string(carried + 2) + " inputs and at least " +
-                    std::to_string(carried + 1) + " outputs");
+                    std::to_string(types.size()) + " inputs and at least " +
+                    std::to_string(output + count) + " outputs");
   }
-  std::vector<Type> types(carried + 2);
-  types[0].dtype = int64;
-  types[0].shape = Dims();
-  types[1].dtype = boolean;
-  types[1].shape = Dims();
-  for (size_t i = 0; i < carried; ++i) {
-    if (node.inputs[i + 2] == kNoValue) continue;
-    types[i + 2] =
-        entry_type(graph.value(node.inputs[i + 2]).type, body.value(body.inputs()[i + 2]).type);
+  for (size_t i = 0; i < types.size(); ++i) {
+    types[i] = entry_type(types[i], body.value(body.inputs()[i]).type);
   }
   for (;;) {
     Graph attempt = clone(body);
@@ -153,14 +204,44 @@ void infer_loop_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> i
     }
     infer_body(attempt);
     bool changed = false;
-    for (size_t i = 0; i < carried; ++i) {
-      const Type& next = attempt.value(attempt.outputs()[i + 1]).type;
-      if (widen(types[i + 2], next)) changed = true;
+    for (size_t i = 0; i < count; ++i) {
+      const Type& next = attempt.value(attempt.outputs()[output + i]).type;
+      if (widen(types[first + i], next)) changed = true;
     }
     if (changed) continue;
     body = std::move(attempt);
     return;
   }
+}
+
+void infer_loop_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
+  std::vector<Type> types(node.inputs.size());
+  types[0].dtype = int64;
+  types[0].shape = Dims();
+  types[1].dtype = boolean;
+  types[1].shape = Dims();
+  for (size_t i = 2; i < types.size(); ++i) {
+    if (node.inputs[i] != kNoValue) types[i] = graph.value(node.inputs[i]).type;
+  }
+  const size_t carried = types.size() - 2;
+  infer_carried(*node.bodies[0], std::move(types), 2, carried, 1, infer_body);
+}
+
+void infer_scan_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
+  const auto [states, scanned] = scan_form(node);
+  if (states < 0) return;  // the rule says what is wrong
+  std::vector<Type> types;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    Type type = graph.value(node.inputs[i]).type;
+    if (static_cast<int64_t>(i) >= states && type.shape) {
+      const int64_t rank = static_cast<int64_t>(type.shape->size());
+      const int64_t given = node.attributes.get_ints("scan_input_axes")[i - states];
+      const int64_t axis = given < 0 ? given + rank : given;
+      if (axis >= 0 && axis < rank) type.shape->erase(type.shape->begin() + axis);
+    }
+    types.push_back(std::move(type));
+  }
+  infer_carried(*node.bodies[0], std::move(types), 0, static_cast<size_t>(states), 0, infer_body);
 }
 
 }  // namespace
@@ -169,6 +250,8 @@ void infer_bodies(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infe
   for (const auto& body : node.bodies) set_captures(graph, node, *body);
   if (node.op == "Loop") {
     infer_loop_body(graph, node, infer_body);
+  } else if (node.op == "Scan") {
+    infer_scan_body(graph, node, infer_body);
   } else {
     for (const auto& body : node.bodies) infer_body(*body);
   }

@@ -15,21 +15,7 @@ void infer_matmul(InferContext& context) {
   expect_min_rank(context, 0, 1);
   expect_min_rank(context, 1, 1);
   if (!context.shape(0) || !context.shape(1)) return context.set_output(0, dtype, std::nullopt);
-  Dims a = *context.shape(0);
-  Dims b = *context.shape(1);
-  const bool vector_a = a.size() == 1;
-  const bool vector_b = b.size() == 1;
-  if (vector_a) a.insert(a.begin(), Dim(1));
-  if (vector_b) b.push_back(Dim(1));
-  expect_equal(context, a.back(), b[b.size() - 2], "the inner sizes of the product");
-  const Dim rows = a[a.size() - 2];
-  const Dim columns = b.back();
-  a.resize(a.size() - 2);
-  b.resize(b.size() - 2);
-  Dims result = broadcast(context, a, b);
-  if (!vector_a) result.push_back(rows);
-  if (!vector_b) result.push_back(columns);
-  context.set_output(0, dtype, std::move(result));
+  context.set_output(0, dtype, matmul_shape(context, *context.shape(0), *context.shape(1)));
 }
 
 // Gemm (opset 13): A, B, C? -> Y; alpha, beta, transA, transB. C broadcasts to [M, N].
@@ -74,6 +60,22 @@ constexpr InferRule kRules[] = {
 };
 
 }  // namespace
+
+Dims matmul_shape(const InferContext& context, Dims a, Dims b) {
+  const bool vector_a = a.size() == 1;
+  const bool vector_b = b.size() == 1;
+  if (vector_a) a.insert(a.begin(), Dim(1));
+  if (vector_b) b.push_back(Dim(1));
+  expect_equal(context, a.back(), b[b.size() - 2], "the inner sizes of the product");
+  const Dim rows = a[a.size() - 2];
+  const Dim columns = b.back();
+  a.resize(a.size() - 2);
+  b.resize(b.size() - 2);
+  Dims result = broadcast(context, a, b);
+  if (!vector_a) result.push_back(rows);
+  if (!vector_b) result.push_back(columns);
+  return result;
+}
 
 std::span<const InferRule> math_matrix_rules() { return kRules; }
 

@@ -19,8 +19,10 @@ std::span<const InferRule> math_rules();
 std::span<const InferRule> math_loss_rules();
 std::span<const InferRule> math_matrix_rules();
 std::span<const InferRule> nn_rules();
+std::span<const InferRule> nn_attention_rules();
 std::span<const InferRule> nn_conv_rules();
 std::span<const InferRule> nn_norm_rules();
+std::span<const InferRule> quantization_rules();
 std::span<const InferRule> reduction_rules();
 std::span<const InferRule> rnn_rules();
 std::span<const InferRule> tensor_rules();
@@ -55,6 +57,9 @@ Dim expect_equal(const InferContext& context, const Dim& a, const Dim& b, std::s
 
 // "input 1"
 std::string input_name(int i);
+
+// The shape of numpy.matmul(a, b), which must have at least one axis each.
+Dims matmul_shape(const InferContext& context, Dims a, Dims b);
 
 // Output 0: `dtype` with the shape that all inputs broadcast to.
 void broadcast_output(InferContext& context, DType dtype);

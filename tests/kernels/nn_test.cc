@@ -472,5 +472,116 @@ TEST(NnTest, DropoutPassesUnlessTraining) {
       "ratio", "Dropout", seeded, {x, Tensor::scalar(1.5f), yes}, 1, ErrorCode::runtime, "ratio"}});
 }
 
+TEST(NnTest, RowAndChannelNormalisations) {
+  const auto f = [](std::vector<float> values, Shape shape) { return Tensor::from(values, shape); };
+  const auto rms = [](int64_t axis) {
+    return attributes({{"axis", axis}, {"epsilon", 0.0f}, {"stash_type", int64_t{1}}});
+  };
+  const Attributes instance = attributes({{"epsilon", 0.0f}});
+  const auto group = [](int64_t groups) {
+    return attributes({{"epsilon", 0.0f}, {"num_groups", groups}, {"stash_type", int64_t{1}}});
+  };
+  const auto lp = [](int64_t p) { return attributes({{"axis", int64_t{-1}}, {"p", p}}); };
+  const Attributes lrn =
+      attributes({{"alpha", 3.0f}, {"beta", 1.0f}, {"bias", 1.0f}, {"size", int64_t{3}}});
+  const Tensor x = f({1, 7, 1, 7}, {1, 2, 2});
+  check({
+      {"rows",
+       "RMSNormalization",
+       rms(-1),
+       {x, f({1, 2}, {2})},
+       {f({0.2f, 2.8f, 0.2f, 2.8f}, {1, 2, 2})},
+       kRounded},
+      {"half",
+       "RMSNormalization",
+       rms(1),
+       {x.half(), f({5}, {1}).half()},
+       {f({1, 7, 1, 7}, {1, 2, 2}).half()},
+       {2e-3, 0}},
+      {"channels",
+       "InstanceNormalization",
+       instance,
+       {x, f({1, 2}, {2}), f({0, 1}, {2})},
+       {f({-1, 1, -1, 3}, {1, 2, 2})},
+       kRounded},
+      {"one group",
+       "GroupNormalization",
+       group(1),
+       {f({1, 3, 1, 3}, {1, 2, 2}), f({1, 2}, {2}), f({0, 0}, {2})},
+       {f({-1, 1, -2, 2}, {1, 2, 2})},
+       kRounded},
+      {"all but channels",
+       "MeanVarianceNormalization",
+       attributes({{"axes", Ints{0, 2}}}),
+       {x},
+       {f({-1, 1, -1, 1}, {1, 2, 2})},
+       kRounded},
+      {"p 1",
+       "LpNormalization",
+       lp(1),
+       {f({1, -3, 0, 0}, {2, 2})},
+       {f({0.25f, -0.75f, 0, 0}, {2, 2})}},
+      {"p 2", "LpNormalization", lp(2), {f({3, 4}, {1, 2})}, {f({0.6f, 0.8f}, {1, 2})}, kRounded},
+      {"neighbours",
+       "LRN",
+       lrn,
+       {f({1, 2, 3}, {1, 3, 1})},
+       {f({1.0f / 6, 2.0f / 15, 3.0f / 14}, {1, 3, 1})},
+       kRounded},
+  });
+  check({RefusalCase{"groups",
+                     "GroupNormalization",
+                     group(3),
+                     {x, f({1, 2}, {2}), f({0, 0}, {2})},
+                     1,
+                     ErrorCode::invalid_model,
+                     "groups"}});
+}
+
+TEST(NnTest, Losses) {
+  const auto f = [](std::vector<float> values, Shape shape) { return Tensor::from(values, shape); };
+  const auto form = [](const char* reduction) {
+    return attributes({{"reduction", std::string(reduction)}});
+  };
+  Attributes ignoring = form("mean");
+  ignoring.set("ignore_index", int64_t{-1});
+  const Tensor x = f({-1, -2, -3, -4}, {2, 2});
+  const Tensor targets = Tensor::from<int64_t>({1, 0});
+  const float log_2 = 0.693147181f;
+  check({
+      {"none", "NegativeLogLikelihoodLoss", form("none"), {x, targets}, {f({2, 3}, {2})}},
+      {"sum", "NegativeLogLikelihoodLoss", form("sum"), {x, targets}, {Tensor::scalar(5.0f)}},
+      {"weighted mean",
+       "NegativeLogLikelihoodLoss",
+       form("mean"),
+       {x, targets, f({1, 3}, {2})},
+       {Tensor::scalar(2.25f)}},
+      {"ignored",
+       "NegativeLogLikelihoodLoss",
+       ignoring,
+       {x, Tensor::from<int32_t>({-1, 1})},
+       {Tensor::scalar(4.0f)}},
+      {"scores",
+       "SoftmaxCrossEntropyLoss",
+       form("mean"),
+       {f({5, 5, 1, 1}, {2, 2}), targets},
+       {Tensor::scalar(log_2), f({-log_2, -log_2, -log_2, -log_2}, {2, 2})},
+       kRounded},
+      {"half",
+       "SoftmaxCrossEntropyLoss",
+       form("sum"),
+       {f({5, 5}, {1, 2}).half(), Tensor::from<int64_t>({0})},
+       {Tensor::scalar(log_2).half()},
+       {1e-3, 0}},
+  });
+  check({RefusalCase{"class",
+                     "NegativeLogLikelihoodLoss",
+                     form("none"),
+                     {x, Tensor::from<int64_t>({2, 0})},
+                     1,
+                     ErrorCode::runtime,
+                     "target 2"}});
+}
+
 }  // namespace
 }  // namespace ferry::test
