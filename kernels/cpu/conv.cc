@@ -3,23 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/cpu/simd_window.h"
+#include "kernels/cpu/window_rows.h"
+
 namespace ferry::cpu {
 namespace {
-
-using Position = std::array<int64_t, kMaxSpatialRank>;
-
-// The output positions o of an axis whose input position o * stride + offset lies in the input:
-// [first, last) within [begin, end).
-struct Range {
-  int64_t first, last;
-};
-Range inside(const Window::Axis& axis, int64_t offset, int64_t begin, int64_t end) {
-  const int64_t low = offset < 0 ? (-offset + axis.stride - 1) / axis.stride : 0;
-  const int64_t room = axis.input - offset;  // o * stride must be below it
-  const int64_t high = room <= 0 ? 0 : (room + axis.stride - 1) / axis.stride;
-  const int64_t first = std::clamp(low, begin, end);
-  return {first, std::clamp(high, first, end)};
-}
 
 // A run of output positions along the last axis within one panel of columns.
 struct Segment {
@@ -114,53 +102,28 @@ class Gather {
   Position strides_{};
 };
 
+void multiply_add(const float* x, int64_t stride, float factor, float* y, int64_t count) {
+  simd_window().multiply_add(x, stride, factor, y, count);
+}
+void multiply_add(const double* x, int64_t stride, double factor, double* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] += factor * x[i * stride];
+}
+
 // Few multiplications per output: a depthwise convolution. One output channel, row by row.
 template <typename T>
 void convolve_channel(const Convolution& conv, const T* x, const T* w, T bias, T* y) {
   const Window& window = conv.window;
-  const size_t rank = window.axes.size();
-  const Window::Axis& last = window.axes[rank - 1];
-  const int64_t rows = window.output_size() / std::max<int64_t>(1, last.output);
-  const int64_t taps = window.kernel_size() / last.kernel;
-  const int64_t input_size = window.input_size();
+  const Window::Axis& last = window.axes.back();
+  const int64_t taps = window.kernel_size();
+  const int64_t rows = row_count(window);
   for (int64_t row = 0; row < rows; ++row, y += last.output) {
-    Position outer;
-    int64_t rest = row;
-    for (size_t i = rank - 1; i-- > 0;) {
-      outer[i] = rest % window.axes[i].output;
-      rest /= window.axes[i].output;
-    }
     std::fill_n(y, last.output, bias);
     for (int64_t c = 0; c < conv.in_channels; ++c) {
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        const T* from = x + c * input_size;
-        int64_t tap_rest = tap;
-        int64_t stride = last.input;
-        bool outside = false;
-        for (size_t i = rank - 1; i-- > 0;) {
-          const Window::Axis& axis = window.axes[i];
-          const int64_t at =
-              outer[i] * axis.stride - axis.pad + tap_rest % axis.kernel * axis.dilation;
-          tap_rest /= axis.kernel;
-          outside = outside || at < 0 || at >= axis.input;
-          from += at * stride;
-          stride *= axis.input;
-        }
-        if (outside) continue;
-        const T* weights = w + (c * taps + tap) * last.kernel;
-        for (int64_t i = 0; i < last.kernel; ++i) {
-          const int64_t offset = i * last.dilation - last.pad;
-          const Range range = inside(last, offset, 0, last.output);
-          const T weight = weights[i];
-          if (last.stride == 1) {
-            for (int64_t o = range.first; o < range.last; ++o) y[o] += weight * from[o + offset];
-          } else {
-            for (int64_t o = range.first; o < range.last; ++o) {
-              y[o] += weight * from[o * last.stride + offset];
-            }
-          }
-        }
-      }
+      const T* channel = x + c * window.input_size();
+      for_row_taps(window, row, [&](int64_t tap, int64_t offset, Range range) {
+        multiply_add(channel + offset + range.first * last.stride, last.stride, w[c * taps + tap],
+                     y + range.first, range.last - range.first);
+      });
     }
   }
 }

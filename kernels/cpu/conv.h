@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/window_rows.h"
 #include "kernels/window.h"
 
 // Convolution on the CPU, float and double: products of the weights with windows of the input,
@@ -33,8 +34,5 @@ std::vector<PackedMatrix<T>> pack_weights(const Convolution& shape, const T* w);
 
 template <typename T>
 void convolve(const Convolution& shape, const ConvolutionTensors<T>& tensors, ThreadPool* threads);
-
-// The spatial axes that a window may have.
-inline constexpr int64_t kMaxSpatialRank = 8;
 
 }  // namespace ferry::cpu

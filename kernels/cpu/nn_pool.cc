@@ -4,12 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cpu/conv.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
+#include "kernels/cpu/simd_window.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/cpu/window_rows.h"
 #include "kernels/window.h"
 
 namespace ferry::cpu {
@@ -165,6 +166,44 @@ void lp_plane(const State& state, const RunContext& context, int64_t plane) {
   });
 }
 
+// Float32 rows without indices: each tap works on a run of outputs.
+void max_rows(const State& state, const RunContext& context, int64_t plane) {
+  const float* x = context.input<float>(0) + plane * state.window.input_size();
+  float* y = context.output<float>(0) + plane * state.window.output_size();
+  const Window::Axis& last = state.window.axes.back();
+  const int64_t rows = row_count(state.window);
+  for (int64_t row = 0; row < rows; ++row, y += last.output) {
+    std::fill_n(y, last.output, -std::numeric_limits<float>::infinity());
+    for_row_taps(state.window, row, [&](int64_t, int64_t offset, Range range) {
+      simd_window().max(x + offset + range.first * last.stride, last.stride, y + range.first,
+                        range.last - range.first);
+    });
+  }
+}
+
+void average_rows(const State& state, const RunContext& context, int64_t plane) {
+  const float* x = context.input<float>(0) + plane * state.window.input_size();
+  float* const y = context.output<float>(0) + plane * state.window.output_size();
+  const Window::Axis& last = state.window.axes.back();
+  const int64_t rows = row_count(state.window);
+  for (int64_t row = 0; row < rows; ++row) {
+    float* to = y + row * last.output;
+    std::fill_n(to, last.output, 0.0f);
+    for_row_taps(state.window, row, [&](int64_t, int64_t offset, Range range) {
+      simd_window().multiply_add(x + offset + range.first * last.stride, last.stride, 1,
+                                 to + range.first, range.last - range.first);
+    });
+  }
+  Taps taps(state.window);
+  taps.for_outputs([&](int64_t o) {
+    const int64_t count = state.count_include_pad ? taps.padded() : taps.inside();
+    if (count > 0) y[o] /= static_cast<float>(count);
+  });
+}
+
+// Rows pay off where they are longer than a few outputs.
+bool has_long_rows(const Window& window) { return window.axes.back().output >= 4; }
+
 void run(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
   const int64_t outputs = state.window.output_size();
@@ -203,6 +242,9 @@ std::unique_ptr<KernelState> prepare_max(const NodeFacts& node, Prepare&) {
   state->column_major = node.attributes->get_int("storage_order") != 0;
   state->plane = visit(node.input(0).dtype, TypeList<float, double, int8_t, uint8_t>(),
                        []<typename T>() { return max_plane<T>; });
+  if (node.input(0).dtype == float32 && !state->indices && has_long_rows(state->window)) {
+    state->plane = max_rows;
+  }
   return state;
 }
 
@@ -211,6 +253,9 @@ std::unique_ptr<KernelState> prepare_average(const NodeFacts& node, Prepare&) {
   state->count_include_pad = node.attributes->get_int("count_include_pad") != 0;
   state->plane =
       visit(node.input(0).dtype, RealTypes(), []<typename T>() { return average_plane<T>; });
+  if (node.input(0).dtype == float32 && has_long_rows(state->window)) {
+    state->plane = average_rows;
+  }
   return state;
 }
 

@@ -1,5 +1,8 @@
 #include "kernels/cpu/through_float.h"
 
+#include <algorithm>
+#include <span>
+
 #include "core/convert.h"
 #include "kernels/cpu/loop.h"
 
@@ -21,7 +24,8 @@ struct State : KernelState {
   RunFunction run = nullptr;
   std::vector<Port> inputs, outputs;
   std::vector<Tensor> constants;  // widened constant inputs; undefined elsewhere
-  size_t inner_workspace = 0;     // at the workspace's start
+  // The workspace: pointers of the inner call, its own workspace, the float copies.
+  size_t pointers = 0, inner_workspace = 0;
 };
 
 bool is_low(const TensorFacts& facts) {
@@ -88,16 +92,22 @@ std::unique_ptr<KernelState> prepare_through_float(const NodeFacts& node, Prepar
   InnerPrepare inner(prepare);
   state->inner = inner_prepare(wide, inner);
   state->run = inner_run;
+  state->pointers = aligned((wide.inputs.size() + wide.outputs.size()) * sizeof(void*));
   state->inner_workspace = aligned(inner.workspace());
-  prepare.set_workspace(workspace + state->inner_workspace);
+  prepare.set_workspace(state->pointers + state->inner_workspace + workspace);
   return state;
 }
 
 void run_through_float(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  std::byte* workspace = static_cast<std::byte*>(context.workspace) + state.inner_workspace;
-  std::vector<const void*> inputs(context.inputs, context.inputs + state.inputs.size());
-  std::vector<void*> outputs(context.outputs, context.outputs + state.outputs.size());
+  std::byte* const own = static_cast<std::byte*>(context.workspace) + state.pointers;
+  std::byte* const workspace = own + state.inner_workspace;
+  // In the workspace's first bytes, so that a run allocates nothing.
+  const std::span inputs(static_cast<const void**>(context.workspace), state.inputs.size());
+  const std::span outputs(static_cast<void**>(context.workspace) + state.inputs.size(),
+                          state.outputs.size());
+  std::copy_n(context.inputs, inputs.size(), inputs.begin());
+  std::copy_n(context.outputs, outputs.size(), outputs.begin());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Port& port = state.inputs[i];
     if (state.constants[i].defined()) {
@@ -113,6 +123,7 @@ void run_through_float(const KernelState* kernel_state, const RunContext& contex
     }
   }
   RunContext inner = context;
+  inner.workspace = own;
   inner.inputs = inputs.data();
   inner.outputs = outputs.data();
   state.run(state.inner.get(), inner);
