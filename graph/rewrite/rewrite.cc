@@ -11,6 +11,8 @@ std::span<const Rewrite> rewrites() {
   static constexpr Rewrite kRewrites[] = {
       {"identity", remove_identities},
       {"common_subexpressions", share_common_subexpressions},
+      {"batch_normalization", fold_batch_normalization},
+      {"bias", fold_bias},
       {"dead_code", remove_dead_code},
   };
   return kRewrites;

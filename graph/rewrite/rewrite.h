@@ -27,5 +27,7 @@ void rewrite(Graph& graph, const std::vector<std::string>& disabled = {});
 bool remove_dead_code(Graph& graph);
 bool remove_identities(Graph& graph);
 bool share_common_subexpressions(Graph& graph);
+bool fold_batch_normalization(Graph& graph);
+bool fold_bias(Graph& graph);
 
 }  // namespace ferry
