@@ -104,9 +104,14 @@ template <typename T>
 PackedMatrix<T> PackedMatrix<T>::columns(MatrixView<T> b, int64_t k, int64_t n) {
   const int64_t width = panel_columns<T>();
   PackedMatrix packed(ceil_div(n, width), k * width);
-  for (int64_t column = 0; column < n; column += width) {
-    pack_columns(b, 0, k, column, std::min(width, n - column),
-                 const_cast<T*>(packed.panel(column / width)), width);
+  // A block of rows at a time, so that the pages of B stay in the TLB while all panels take theirs.
+  constexpr int64_t kBlock = 64;
+  for (int64_t first = 0; first < k; first += kBlock) {
+    const int64_t depth = std::min(kBlock, k - first);
+    for (int64_t column = 0; column < n; column += width) {
+      pack_columns(b, first, depth, column, std::min(width, n - column),
+                   const_cast<T*>(packed.panel(column / width)) + first * width, width);
+    }
   }
   return packed;
 }
