@@ -176,9 +176,42 @@ void NodeReader::set_input(int i, ValueId value) {
 const Value& NodeReader::value(int i) const { return scope_.graph().value(node_.inputs[i]); }
 
 std::optional<int64_t> NodeReader::rank(int i) const {
-  const std::optional<Dims>& shape = value(i).type.shape;
-  if (!shape) return std::nullopt;
-  return static_cast<int64_t>(shape->size());
+  // Inference comes later; what nearly always stands between a value of known rank and a node that
+  // asks are operators that keep the rank of their first input.
+  constexpr std::string_view kKeepRank[] = {"AveragePool",
+                                            "BatchNormalization",
+                                            "Cast",
+                                            "Clip",
+                                            "Conv",
+                                            "Dropout",
+                                            "GlobalAveragePool",
+                                            "Identity",
+                                            "LeakyRelu",
+                                            "MaxPool",
+                                            "Relu",
+                                            "Sigmoid",
+                                            "Tanh"};
+  constexpr int kFarthest = 64;
+  const Graph& graph = scope_.graph();
+  ValueId at = node_.inputs[i];
+  int64_t dropped = 0;  // axes that reductions on the way took
+  for (int step = 0; step < kFarthest; ++step) {
+    const Value& value = graph.value(at);
+    if (value.type.shape) return static_cast<int64_t>(value.type.shape->size()) - dropped;
+    if (value.producer == kNoNode || value.producer_output != 0) return std::nullopt;
+    const Node& node = graph.node(value.producer);
+    if (node.op.starts_with("Reduce")) {
+      if (node.attributes.get_int("keepdims") == 0) {
+        const Tensor* axes = node.inputs.size() > 1 ? constant_of(node.inputs[1]) : nullptr;
+        if (axes == nullptr) return std::nullopt;
+        dropped += axes->numel();
+      }
+    } else if (std::ranges::find(kKeepRank, node.op) == std::end(kKeepRank)) {
+      return std::nullopt;
+    }
+    at = node.inputs[0];
+  }
+  return std::nullopt;
 }
 
 const Tensor* NodeReader::constant_of(ValueId value) const {
@@ -229,11 +262,23 @@ Node NodeReader::make_node(std::string_view op, std::vector<ValueId> inputs, Att
 }
 
 ValueId NodeReader::emit(std::string_view op, std::vector<ValueId> inputs, Attributes given) {
+  return emit_many(op, std::move(inputs), 1, std::move(given))[0];
+}
+
+std::vector<ValueId> NodeReader::emit_many(std::string_view op, std::vector<ValueId> inputs,
+                                           int outputs, Attributes given) {
   Node made = make_node(op, std::move(inputs), std::move(given));
-  ValueId output = scope_.add_unnamed(made.name);
-  made.outputs = {output};
+  for (int i = 0; i < outputs; ++i) made.outputs.push_back(scope_.add_unnamed(made.name));
+  std::vector<ValueId> values = made.outputs;
   scope_.graph().add_node(std::move(made));
-  return output;
+  return values;
+}
+
+void NodeReader::forward_output(int i, ValueId value) {
+  Node made = make_node("Identity", {value}, {});
+  made.outputs = {node_.outputs[i]};
+  node_.outputs[i] = kNoValue;
+  scope_.graph().add_node(std::move(made));
 }
 
 void NodeReader::finish(int i, std::string_view op, std::vector<ValueId> more, Attributes given) {
@@ -245,6 +290,15 @@ void NodeReader::finish(int i, std::string_view op, std::vector<ValueId> more, A
   made.outputs = {result};
   // What is added last runs first: it is nearest to the node.
   after_.insert(after_.begin(), std::move(made));
+}
+
+Attributes NodeReader::kept(std::string_view op) const {
+  Attributes out;
+  const OpRow* row = find_row("", op);
+  for (const auto& [name, value] : node_.attributes.items()) {
+    if (find_spec(row->attributes, name, kForever - 1) != nullptr) out.set(name, value);
+  }
+  return out;
 }
 
 void NodeReader::become(std::string_view op, std::vector<ValueId> inputs, Attributes given) {

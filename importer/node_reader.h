@@ -54,6 +54,7 @@ class NodeReader {
   // What the file says of input i; the dtype is undefined and the shape absent where it says
   // nothing.
   const Value& value(int i) const;
+  // The rank of input i, where the file or the operators before it say it.
   std::optional<int64_t> rank(int i) const;
 
   // The constant that a value is, or nullptr.
@@ -68,11 +69,18 @@ class NodeReader {
   ValueId scalar_like(float value, ValueId like, std::string_view stem);
   // A node before this one, attributes of `given` and defaults for the rest; its only output.
   ValueId emit(std::string_view op, std::vector<ValueId> inputs, Attributes given = {});
+  // // The same with several outputs.
+  std::vector<ValueId> emit_many(std::string_view op, std::vector<ValueId> inputs, int outputs,
+                                 Attributes given = {});
+  // Output i of this node is a copy of `value`, which another node writes.
+  void forward_output(int i, ValueId value);
   // Output i of this node becomes a new value, which `op` turns into what output i was: the first
   // input of `op`, before `more`.
   void finish(int i, std::string_view op, std::vector<ValueId> more, Attributes given = {});
   // A node with defaults for the attributes that are not given, for a body that a reader makes.
   Node make_node(std::string_view op, std::vector<ValueId> inputs, Attributes given);
+  // // Those of the node's attributes that `op` has too.
+  Attributes kept(std::string_view op) const;
   // Turns the node into another operator, with defaults for the attributes that are not given.
   void become(std::string_view op, std::vector<ValueId> inputs, Attributes given = {});
   // The only output is this constant; there will be no node.

@@ -135,6 +135,7 @@ struct OpRow {
 int reviewed_through(std::string_view domain);
 
 // The rows of one family each; importer/ops/table.cc lists them.
+std::span<const OpRow> contrib_rows();
 std::span<const OpRow> controlflow_rows();
 std::span<const OpRow> generator_rows();
 std::span<const OpRow> image_rows();

@@ -7,11 +7,12 @@ namespace ferry {
 
 std::span<const std::span<const OpRow>> op_rows() {
   static const std::span<const OpRow> families[] = {
-      controlflow_rows(), generator_rows(), image_rows(),        logical_rows(),
-      math_rows(),        ml_rows(),        nn_rows(),           object_detection_rows(),
-      optional_rows(),    preview_rows(),   quantization_rows(), reduction_rows(),
-      rnn_rows(),         sequence_rows(),  tensor_rows(),       text_rows(),
-      training_rows(),
+      contrib_rows(),   controlflow_rows(), generator_rows(),
+      image_rows(),     logical_rows(),     math_rows(),
+      ml_rows(),        nn_rows(),          object_detection_rows(),
+      optional_rows(),  preview_rows(),     quantization_rows(),
+      reduction_rows(), rnn_rows(),         sequence_rows(),
+      tensor_rows(),    text_rows(),        training_rows(),
   };
   return families;
 }

@@ -137,12 +137,18 @@ TEST(Upgrade, OldBroadcasting) {
       {"none", 6, add(0, {}), "y = Add(x, s)\n"},
       {"unknown rank", 6,
        [&](ModelBuilder& m) {
-         m.node("Relu", {"x"}, {"r"}).name("r");
+         m.node("Mul", {"x", "x"}, {"r"}).name("r");
          add(1, 1, "r")(m);
        },
-       "r = Relu(x)\n$0 = Shape(s)\n$1 = Shape($0)\n$2 = Shape(r)\n$3 = Shape($2)\n"
+       "r = Mul(x, x)\n$0 = Shape(s)\n$1 = Shape($0)\n$2 = Shape(r)\n$3 = Shape($2)\n"
        "$4 = Sub($3, $1)\n$5 = Sub($4, [1])\n$6 = ConstantOfShape($5)\n$7 = Concat($0, $6)\n"
        "$8 = Reshape(s, $7)\ny = Add(r, $8)\n"},
+      {"rank behind a convolution", 6,
+       [&](ModelBuilder& m) {
+         m.node("Conv", {"x", "x"}, {"r"}).name("r");
+         add(1, 1, "r")(m);
+       },
+       "r = Conv(x, x)\n$0 = Unsqueeze(s, [1, 2])\ny = Add(r, $0)\n"},
       {"PRelu 6", 6,
        [](ModelBuilder& m) {
          m.node("PRelu", {"x", "s"}, {"y"}).name("n");
