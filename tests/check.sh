@@ -25,12 +25,11 @@ printf '%s\n' "${units[@]}" |
 }
 
 if command -v nvcc >/dev/null; then
-  mapfile -t kernels < <(git ls-files 'kernels/cuda/*.cu' 'devices/cuda/*.cu')
-  echo "nvcc: ${#kernels[@]} files for sm_90"
-  mkdir -p build/nvcc
-  printf '%s\n' "${kernels[@]}" | xargs -P 2 -I{} sh -c \
-    'nvcc -std=c++20 -arch=sm_90 -I. -Iinclude -c "$1" -o "build/nvcc/$(echo "$1" | tr / _).o"' _ {} ||
+  echo "nvcc: libferry_cuda.so"
+  cmake --build --preset release --target ferry_cuda >build/nvcc.log 2>&1 || {
+    grep -E 'error|FAILED' build/nvcc.log | head -n 20
     failed=1
+  }
 fi
 
 if ((failed)); then echo "check: failed"; else echo "check: ok"; fi
