@@ -91,8 +91,12 @@ void ResizeGeometry::fill(ResizeAxis& axis, double scale, double roi_start, doub
     const double at = input_coordinate(static_cast<double>(o), scale, axis, roi_start, roi_end);
     ResizeAxis::Source source;
     source.first = static_cast<int64_t>(axis.positions.size());
-    source.outside = transform_ == "tf_crop_and_resize" && (at < 0 || at > last);
-    if (mode_ == ResizeMode::nearest) {
+    // A region of interest may hold anything, NaN and infinities too.
+    source.outside = transform_ == "tf_crop_and_resize" && !(at >= 0 && at <= last);
+    if (source.outside) {
+      axis.positions.push_back(0);
+      axis.weights.push_back(1);
+    } else if (mode_ == ResizeMode::nearest) {
       axis.positions.push_back(clamp(round_nearest(nearest_, at)));
       axis.weights.push_back(1);
     } else {

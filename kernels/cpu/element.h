@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <type_traits>
 
 #include "core/element_type.h"
 #include "core/type_set.h"
@@ -65,6 +67,21 @@ auto visit_unit(DType dtype, F&& f) {
       throw Error(ErrorCode::internal,
                   "elements of " + std::string(to_string(dtype)) + " have no address of their own");
   }
+}
+
+// `x` as a T: an integer truncates and stays within its range, NaN becoming 0.
+template <typename T>
+T from_double(double x) {
+  if constexpr (std::is_integral_v<T>) {
+    using Limits = std::numeric_limits<T>;
+    // Exact powers of two, where the largest integers themselves are no doubles.
+    const double low = static_cast<double>(Limits::min());
+    const double high = static_cast<double>(Limits::max() / 2 + 1) * 2;
+    if (x != x) return 0;
+    if (x <= low) return Limits::min();
+    if (x >= high) return Limits::max();
+  }
+  return static_cast<T>(x);
 }
 
 // Bytes from one element to the next in memory.

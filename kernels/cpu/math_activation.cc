@@ -129,8 +129,8 @@ struct Shrink : Unary {
   static T apply(T x, const float* p) {
     const double value = static_cast<double>(x);
     if (value < -static_cast<double>(p[1]))
-      return static_cast<T>(value + static_cast<double>(p[0]));
-    if (value > static_cast<double>(p[1])) return static_cast<T>(value - static_cast<double>(p[0]));
+      return from_double<T>(value + static_cast<double>(p[0]));
+    if (value > static_cast<double>(p[1])) return from_double<T>(value - static_cast<double>(p[0]));
     return T(0);
   }
 };

@@ -197,7 +197,7 @@ void write_bias(const GemmState& state, const RunContext& context, T* out) {
                           if constexpr (std::is_floating_point_v<T>) {
                             to[i] = static_cast<T>(state.beta) * from[i * step];
                           } else {
-                            to[i] = static_cast<T>(static_cast<double>(state.beta) *
+                            to[i] = from_double<T>(static_cast<double>(state.beta) *
                                                    static_cast<double>(from[i * step]));
                           }
                         }
@@ -240,7 +240,7 @@ void run_gemm_integers(const GemmState& state, const RunContext& context) {
       view_of<T>(context, 1, state.trans_b, state.k, state.n), state.m, state.n, state.k,
       [&](int64_t i, int64_t j, T sum) {
         if (state.alpha != 1) {
-          sum = static_cast<T>(static_cast<double>(state.alpha) * static_cast<double>(sum));
+          sum = from_double<T>(static_cast<double>(state.alpha) * static_cast<double>(sum));
         }
         T& to = out[i * state.n + j];
         to = static_cast<T>(static_cast<Unsigned>(to) + static_cast<Unsigned>(sum));

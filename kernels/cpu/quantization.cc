@@ -134,14 +134,15 @@ void run_dynamic(const KernelState* kernel_state, const RunContext& context) {
     high = std::max(0.0f, simd_reduce().max(x, state.count));
   }
   const float scale = (high - low) / 255.0f;
-  const float zero = scale == 0 ? 0 : std::clamp(std::nearbyint(0.0f - low / scale), 0.0f, 255.0f);
+  const double ratio = scale == 0 ? 0 : std::nearbyint(0.0f - low / scale);
+  const float zero = static_cast<float>(saturate_to(uint8, ratio));
   *context.output<float>(1) = scale;
   *context.output<uint8_t>(2) = static_cast<uint8_t>(zero);
   uint8_t* y = context.output<uint8_t>(0);
   for_range(context, state.count, 2, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float ratio = scale == 0 ? 0 : x[i] / scale;
-      y[i] = static_cast<uint8_t>(saturate_to(uint8, double{std::nearbyint(ratio) + zero}));
+      const float steps = scale == 0 ? 0 : x[i] / scale;
+      y[i] = static_cast<uint8_t>(saturate_to(uint8, double{std::nearbyint(steps) + zero}));
     }
   });
 }

@@ -5,11 +5,11 @@
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/simd_reduce.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cpu {
 namespace {
@@ -130,7 +130,7 @@ struct Mean {
   static void step(Value& sum, T x) { sum += static_cast<double>(x); }
   static T finish(Value sum, int64_t count) {
     if (std::is_integral_v<T> && count == 0) return 0;
-    return static_cast<T>(sum / static_cast<double>(count));
+    return from_double<T>(sum / static_cast<double>(count));
   }
 };
 template <typename T>
@@ -166,13 +166,13 @@ struct L2 {
   using Value = double;
   static Value init() { return 0; }
   static void step(Value& sum, T x) { sum += static_cast<double>(x) * static_cast<double>(x); }
-  static T finish(Value sum, int64_t) { return static_cast<T>(std::sqrt(sum)); }
+  static T finish(Value sum, int64_t) { return from_double<T>(std::sqrt(sum)); }
 };
 template <typename T>
 T logarithm(double x) {
   const double result = std::log(x);
   if (std::is_integral_v<T> && !(result >= 0)) return 0;
-  return static_cast<T>(result);
+  return from_double<T>(result);
 }
 template <typename T>
 struct LogSum {
@@ -201,8 +201,7 @@ struct LogSumExp {
   }
   static T finish(const Value& value, int64_t) {
     const double result = value.sum == 0 ? value.largest : value.largest + std::log(value.sum);
-    if (std::is_integral_v<T> && !(result >= -9e18)) return 0;
-    return static_cast<T>(result);
+    return from_double<T>(result);
   }
 };
 // NaN where there is one; of nothing, the type's extreme.

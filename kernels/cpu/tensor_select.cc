@@ -7,11 +7,11 @@
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/host_input.h"
 #include "kernels/cpu/index.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cpu {
 namespace {
@@ -92,7 +92,7 @@ void run_one_hot(const OneHotState& state, const RunContext& context) {
   T* out = context.output<T>(0);
   std::fill_n(out, outer * depth * inner, off);
   for (int64_t i = 0; i < outer * inner; ++i) {
-    int64_t index = static_cast<int64_t>(load_as_double(state.indices, context.inputs[0], i));
+    int64_t index = from_double<int64_t>(load_as_double(state.indices, context.inputs[0], i));
     if (index < 0) index += depth;
     if (index < 0 || index >= depth) continue;
     out[(i / inner * depth + index) * inner + i % inner] = on;

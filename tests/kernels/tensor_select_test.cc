@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/support/kernel_harness.h"
 
 namespace ferry::test {
@@ -137,6 +139,11 @@ TEST(TensorSelectTest, MarksAndTriangles) {
        axis(-1),
        {i64({0, 2, -1, 7}), Tensor::scalar(int64_t{3}), f({0, 5}, {2})},
        {f({5, 0, 0, 0, 0, 5, 0, 0, 5, 0, 0, 0}, {4, 3})}},
+      {"no index",
+       "OneHot",
+       axis(-1),
+       {f({std::numeric_limits<float>::quiet_NaN(), 1e30f, 1}, {3}), i64({2}), f({0, 1}, {2})},
+       {f({1, 0, 0, 0, 0, 1}, {3, 2})}},
       {"first axis",
        "OneHot",
        axis(0),
