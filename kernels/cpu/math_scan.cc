@@ -1,10 +1,10 @@
 // CumSum and CumProd.
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cpu {
 namespace {

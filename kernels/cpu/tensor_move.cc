@@ -3,9 +3,9 @@
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
-#include "kernels/host_input.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/strided_copy.h"
+#include "kernels/host_input.h"
 
 namespace ferry::cpu {
 namespace {
