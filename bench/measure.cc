@@ -1,4 +1,5 @@
-// One measurement in a fresh process, as a line of JSON: bench/peers.py alternates these with the peer.
+// One measurement in a fresh process, as a line of JSON: bench/peers.py alternates these with the
+// peer.
 //
 //   ferry-bench MODEL.onnx ROWS THREADS RUNS
 //
@@ -53,8 +54,8 @@ int main(int argc, char** argv) try {
     for (int i = 0; i < runs; ++i) (void)model.run(inputs);
     best = std::min(best, ms_since(begin) / runs);
   }
-  std::printf("{\"open_ms\": %.4f, \"first_ms\": %.4f, \"run_ms\": %.6f, \"peak_kib\": %ld}\n", load,
-              first_run, best, peak_kib());
+  std::printf("{\"open_ms\": %.4f, \"first_ms\": %.4f, \"run_ms\": %.6f, \"peak_kib\": %ld}\n",
+              load, first_run, best, peak_kib());
   return 0;
 } catch (const ferry::Error& error) {
   std::fprintf(stderr, "%s\n", error.what());

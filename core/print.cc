@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -20,17 +21,13 @@ constexpr int64_t kThreshold = 1000;
 constexpr int64_t kEdgeItems = 3;
 constexpr int64_t kLineWidth = 80;
 
-// Formats single elements, all to one width, in one notation chosen from the elements shown.
-class ElementFormatter {
+// Formats real numbers in one notation and to one width, both chosen from the numbers shown.
+class NumberFormatter {
  public:
-  ElementFormatter(const Tensor& host, const std::vector<int64_t>& shown) : host_(host) {
-    if (!is_floating(host.dtype())) {
-      for (const int64_t i : shown) widen(plain(i));
-      return;
-    }
+  NumberFormatter() = default;
+  explicit NumberFormatter(const std::vector<double>& shown) {
     double smallest = INFINITY, largest = 0;
-    for (const int64_t i : shown) {
-      const double v = real(i);
+    for (const double v : shown) {
       if (!std::isfinite(v) || v == 0) continue;
       smallest = std::min(smallest, std::fabs(v));
       largest = std::max(largest, std::fabs(v));
@@ -39,26 +36,19 @@ class ElementFormatter {
     if (largest == 0) return;
     scientific_ =
         largest / smallest > 1000.0 || largest > 1.0e8 || (!integral_ && smallest < 1.0e-4);
-    for (const int64_t i : shown) {
-      const double v = real(i);
-      if (!std::isfinite(v) || v == 0) continue;
-      widen(number(v));
+    for (const double v : shown) {
+      if (std::isfinite(v) && v != 0) width_ = std::max(width_, text(v).size());
     }
   }
 
+  std::string operator()(double v) const {
+    const std::string number = text(v);
+    return std::string(width_ > number.size() ? width_ - number.size() : 0, ' ') + number;
+  }
   size_t width() const { return width_; }
 
-  std::string operator()(int64_t index) const {
-    const std::string text = is_floating(host_.dtype()) ? number(real(index)) : plain(index);
-    return std::string(width_ > text.size() ? width_ - text.size() : 0, ' ') + text;
-  }
-
  private:
-  void widen(const std::string& text) { width_ = std::max(width_, text.size()); }
-
-  double real(int64_t i) const { return load_as_double(host_.dtype(), host_.data(), i); }
-
-  std::string number(double v) const {
+  std::string text(double v) const {
     if (std::isnan(v)) return "nan";
     if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
     if (scientific_) return fmt::format("{:.{}e}", v, kPrecision);
@@ -66,31 +56,74 @@ class ElementFormatter {
     return fmt::format("{:.{}f}", v, kPrecision);
   }
 
+  size_t width_ = 1;
+  bool integral_ = true;
+  bool scientific_ = false;
+};
+
+// Formats the elements of a host tensor, all to one width, as the elements at `shown` need it.
+class ElementFormatter {
+ public:
+  ElementFormatter(const Tensor& host, const std::vector<int64_t>& shown) : host_(host) {
+    if (is_floating(host.dtype()) || is_complex(host.dtype())) {
+      std::vector<double> real, imaginary;
+      for (const int64_t i : shown) {
+        real.push_back(part(i, false));
+        imaginary.push_back(part(i, true));
+      }
+      real_ = NumberFormatter(real);
+      imaginary_ = NumberFormatter(imaginary);
+      width_ = real_.width() + (is_complex(host.dtype()) ? imaginary_.width() + 2 : 0);
+    } else {
+      for (const int64_t i : shown) width_ = std::max(width_, plain(i).size());
+    }
+  }
+
+  size_t width() const { return width_; }
+
+  std::string operator()(int64_t index) const {
+    if (is_floating(host_.dtype())) return real_(part(index, false));
+    if (is_complex(host_.dtype())) return complex(index);
+    const std::string text = plain(index);
+    return std::string(width_ > text.size() ? width_ - text.size() : 0, ' ') + text;
+  }
+
+ private:
+  // The real or imaginary part; the latter of a real element is 0.
+  double part(int64_t i, bool imaginary) const {
+    if (host_.dtype() == DType::complex64) {
+      const std::complex<float> v = host_.span<std::complex<float>>()[static_cast<size_t>(i)];
+      return imaginary ? v.imag() : v.real();
+    }
+    if (host_.dtype() == DType::complex128) {
+      const std::complex<double> v = host_.span<std::complex<double>>()[static_cast<size_t>(i)];
+      return imaginary ? v.imag() : v.real();
+    }
+    return imaginary ? 0 : load_as_double(host_.dtype(), host_.data(), i);
+  }
+
+  std::string complex(int64_t i) const {
+    std::string imaginary = imaginary_(part(i, true)) + "j";
+    imaginary.erase(0, imaginary.find_first_not_of(' '));
+    return real_(part(i, false)) + (imaginary[0] == '-' ? "" : "+") + imaginary;
+  }
+
   std::string plain(int64_t i) const {
     switch (host_.dtype()) {
       case DType::boolean:
-        return host_.span<bool>()[i] ? "True" : "False";
+        return host_.span<bool>()[static_cast<size_t>(i)] ? "True" : "False";
       case DType::string:
-        return "'" + host_.span<std::string>()[i] + "'";
+        return "'" + host_.span<std::string>()[static_cast<size_t>(i)] + "'";
       case DType::uint64:
-        return std::to_string(host_.span<uint64_t>()[i]);
-      case DType::complex64: {
-        const std::complex<float> v = host_.span<std::complex<float>>()[i];
-        return fmt::format("{:.{}f}{:+.{}f}j", v.real(), kPrecision, v.imag(), kPrecision);
-      }
-      case DType::complex128: {
-        const std::complex<double> v = host_.span<std::complex<double>>()[i];
-        return fmt::format("{:.{}f}{:+.{}f}j", v.real(), kPrecision, v.imag(), kPrecision);
-      }
+        return std::to_string(host_.span<uint64_t>()[static_cast<size_t>(i)]);
       default:
         return std::to_string(load_as_int64(host_.dtype(), host_.data(), i));
     }
   }
 
   const Tensor& host_;
+  NumberFormatter real_, imaginary_;
   size_t width_ = 1;
-  bool integral_ = true;
-  bool scientific_ = false;
 };
 
 // Indices along an axis of `size` that are shown; -1 stands for the ellipsis.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <complex>
 #include <limits>
 #include <numeric>
 #include <sstream>
@@ -117,6 +118,12 @@ TEST(TensorPrint, AsPyTorch) {
       {f({1, 0}, boolean), "tensor([ True, False])"},
       {f({250, 3}, uint8), "tensor([250,   3], dtype=torch.uint8)"},
       {Tensor::scalar(2.5f), "tensor(2.5000)"},
+      {Tensor::from(std::vector<std::complex<float>>{{1, 2}, {-3, -4}}),
+       "tensor([ 1.+2.j, -3.-4.j])"},
+      {Tensor::from(std::vector<std::complex<float>>{{0.5f, -2}, {10, 0.25f}}),
+       "tensor([ 0.5000-2.0000j, 10.0000+0.2500j])"},
+      {Tensor::from(std::vector<std::complex<double>>{{1, 2}}),
+       "tensor([1.+2.j], dtype=torch.complex128)"},
       {Tensor::scalar<int64_t>(7), "tensor(7)"},
       {Tensor::scalar(true), "tensor(True)"},
       {Tensor::zeros({0}), "tensor([])"},

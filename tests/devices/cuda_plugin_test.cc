@@ -49,7 +49,8 @@ TEST(CudaPluginTest, TheOneThatWasBuiltLoads) {
   const DevicePlugin* plugin = open_cuda_plugin(folders, &why);
   ASSERT_NE(plugin, nullptr) << why;
   // With a GPU there is a device, without one there is a reason.
-  EXPECT_EQ(plugin->device_count(&why) == 0, !why.empty()) << why;
+  const int devices = plugin->device_count(&why);
+  EXPECT_EQ(devices == 0, !why.empty()) << why;
 }
 
 TEST(CudaPluginTest, EverySymbolOfTheVendorLibrariesIsFoundWhereTheyAre) {
