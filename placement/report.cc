@@ -101,7 +101,9 @@ std::string placement_summary(const PlacementData& data) {
   }
   const RunCopies copies = run_copies(data);
   out += "; " + pluralize(copies.count, "copy", "copies");
-  if (copies.count > 0) out += fmt::format(", {}/run", about(copies.bytes(), copies.open));
+  if (copies.count > 0) {
+    out += fmt::format(", {}/run{}", about(copies.bytes(), copies.open), assumed(data));
+  }
   return out;
 }
 
