@@ -33,8 +33,7 @@ int place(const Args& args) {
 std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
-  options.option("-d,--device", args->device,
-                 "where compute should run: cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
+  options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
   options.option("-o,--output", args->output, "write the report to a .json or .txt file");
   options.option("--format", args->format, "text or json");

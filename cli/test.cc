@@ -274,13 +274,11 @@ int test(const Args& args) {
 
 std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
-  options.positionals("PATH", args->paths,
-                      "folders in the layout of ONNX's backend tests, at any depth");
+  options.positionals("PATH", args->paths, "folders of cases, laid out as ONNX's backend tests");
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; what it lacks runs on the CPU");
   options.option("--place", args->place, "random:SEED: each node on a random device");
   options.option("--jobs", args->jobs, "processes at once");
-  options.option("--list", args->list,
-                 "a file of the names that pass; any difference from it fails");
+  options.option("--list", args->list, "the names that pass, a line each: a difference fails");
   options.flag("-v,--verbose", args->verbose, "name the cases that pass, too");
   return [args] { return test(*args); };
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/files.h"
 #include "core/npy.h"
@@ -86,6 +87,10 @@ TEST_F(Cli, HelpOfEveryVerbFitsAndEndsWithExamples) {
     const Result result = run(std::string(verb) + " --help");
     EXPECT_EQ(result.code, 0);
     EXPECT_THAT(result.out, HasSubstr(std::string("Examples:\n  ferry ") + verb)) << verb;
+    std::istringstream lines(result.out);
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), 80u) << verb << ": " << line;
+    }
   }
 }
 
