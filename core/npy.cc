@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "core/checked.h"
 #include "core/files.h"
@@ -289,7 +290,9 @@ std::string write_npy(const Tensor& tensor) {
     }
     data.assign(decoded.size() * width * 4, '\0');
     for (size_t i = 0; i < decoded.size(); ++i) {
-      std::memcpy(data.data() + i * width * 4, decoded[i].data(), decoded[i].size() * 4);
+      std::ranges::copy(std::as_bytes(std::span(decoded[i])),
+                        std::as_writable_bytes(std::span(data)).begin() +
+                            static_cast<std::ptrdiff_t>(i * width * 4));
     }
     type = "<U" + std::to_string(width);
   } else {

@@ -133,15 +133,16 @@ Fiber& FiberPool::create() {
 
 void FiberPool::restart_all() {
   for (const auto& fiber : fibers_) {
-#if defined(__SANITIZE_ADDRESS__)
-    __asan_unpoison_memory_region(fiber->stack, fiber->stack_bytes);
-    fiber->asan_stack = nullptr;
-#endif
     prepare(*fiber);
   }
 }
 
 void FiberPool::prepare(Fiber& fiber) {
+#if defined(__SANITIZE_ADDRESS__)
+  // Frames that were abandoned here, or on an older stack at this address, left red zones.
+  __asan_unpoison_memory_region(fiber.stack, fiber.stack_bytes);
+  fiber.asan_stack = nullptr;
+#endif
 #if defined(__x86_64__)
   auto** top = reinterpret_cast<void**>(fiber.stack + fiber.stack_bytes);
   *--top = nullptr;  // the entry's return address: the end of the stack for debuggers
