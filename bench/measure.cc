@@ -5,7 +5,6 @@
 //
 // The model has one float32 input of shape [ROWS, n] or [n].
 #include <ferry/ferry.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -22,10 +21,13 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+// VmHWM: ru_maxrss would count what the parent had before exec.
 long peak_kib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::atol(line.c_str() + 6);
+  }
+  return 0;
 }
 
 }  // namespace
