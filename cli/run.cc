@@ -61,9 +61,7 @@ int run(const Args& args) {
   LoadOptions load;
   load.threads = args.threads;
   Model model = Model::load(args.model, load);
-  PlacementRequest request = PlacementRequest::parse(args.device);
-  request.dims = {};
-  model.to(request);
+  model.to(PlacementRequest::parse(args.device));
   note(model.placement().summary());
   const Inputs inputs = make_inputs(model, args.inputs);
   RunReport report;

@@ -113,7 +113,6 @@ class RunState::DynamicStep {
   // Takes the inputs of this run; the facts are valid until the next call.
   const NodeFacts& set_inputs(std::span<const Tensor> inputs) {
     const Node& node = graph_.node(node_);
-    has_contents_ = false;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] == kNoValue) continue;
       Value& value = graph_.value(node.inputs[i]);
@@ -122,7 +121,6 @@ class RunState::DynamicStep {
       value.type.dtype = tensor.dtype();
       value.type.shape = Dims(tensor.shape().begin(), tensor.shape().end());
       value.constant = tensor.device().is_cpu() ? tensor : Tensor();
-      has_contents_ = has_contents_ || value.is_constant();
     }
     const std::vector<Type> types = infer_node(graph_, node_);
     for (size_t i = 0; i < types.size(); ++i) {
@@ -157,7 +155,6 @@ class RunState::DynamicStep {
   Graph graph_;
   NodeId node_;
   NodeFacts facts_;
-  bool has_contents_ = false;
 };
 
 class RunState::Allocator : public OutputAllocator {

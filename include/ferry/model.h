@@ -68,7 +68,7 @@ struct RunReport {
     int64_t bytes = 0;
     int64_t times = 0;
   };
-  std::vector<Copy> copies;       // every crossing between devices in this run
+  std::vector<Copy> copies;       // every tensor that crossed between devices in this run
   std::string ledger_difference;  // "" when they are the copies that the placement planned
   std::string trace_json;         // Chrome's Trace Event Format, when asked for
   double seconds = 0;
