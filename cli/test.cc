@@ -1,12 +1,14 @@
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <utility>
 
 #include "cli/compare_tensors.h"
 #include "cli/options.h"
@@ -149,58 +151,107 @@ class CaseRunner {
   RunOptions options_;
 };
 
-// Runs the cases in a child process each time one dies, so that a crash is one failure.
 struct Verdict {
   std::string name, failure;
 };
 
-// Cases k, k + jobs, ... Results go to `out`, one JSON line each.
-void run_share(const std::vector<Case>& cases, const std::vector<size_t>& share, size_t done,
-               const CaseRunner& runner, int out) {
-  for (size_t i = done; i < share.size(); ++i) {
-    const std::string failure = runner.run(cases[share[i]]);
-    const std::string line =
-        nlohmann::json(failure).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-        "\n";
-    if (write(out, line.data(), line.size()) != static_cast<ssize_t>(line.size())) _exit(1);
+// A process that runs its share of the cases in order and writes the result of each to a pipe, a
+// JSON line each. When a case ends it, that case has failed, and a new process goes on behind it.
+class Worker {
+ public:
+  Worker(const std::vector<Case>& cases, std::vector<size_t> share, const CaseRunner& runner,
+         std::vector<Verdict>& verdicts)
+      : cases_(cases), share_(std::move(share)), runner_(runner), verdicts_(verdicts) {
+    if (!finished()) start();
   }
-}
 
-// Reads the results of one worker, starting a new one after each crash.
-void supervise(const std::vector<Case>& cases, const std::vector<size_t>& share,
-               const CaseRunner& runner, std::vector<Verdict>& verdicts) {
-  size_t done = 0;
-  while (done < share.size()) {
+  bool finished() const { return done_ == share_.size() && pipe_ < 0; }
+  int pipe() const { return pipe_; }
+
+  // Takes what the process has written; blocks until there is something.
+  void receive() {
+    char block[4096];
+    const ssize_t n = read(pipe_, block, sizeof block);
+    if (n <= 0) return end();
+    buffer_.append(block, static_cast<size_t>(n));
+    for (size_t length; (length = buffer_.find('\n')) != std::string::npos;) {
+      add_verdict(nlohmann::json::parse(buffer_.substr(0, length)).get<std::string>());
+      buffer_.erase(0, length + 1);
+    }
+  }
+
+ private:
+  void start() {
     int ends[2];
-    if (pipe(ends) != 0) throw Error(ErrorCode::io, "cannot make a pipe.");
-    const pid_t child = fork();
-    if (child < 0) throw Error(ErrorCode::io, "cannot start a process.");
-    if (child == 0) {
+    if (::pipe(ends) != 0) throw Error(ErrorCode::io, "cannot make a pipe.");
+    child_ = fork();
+    if (child_ < 0) throw Error(ErrorCode::io, "cannot start a process.");
+    if (child_ == 0) {
       close(ends[0]);
-      run_share(cases, share, done, runner, ends[1]);
+      run_rest(ends[1]);
       _exit(0);
     }
     close(ends[1]);
-    std::string buffer;
-    char block[4096];
-    for (ssize_t n; (n = read(ends[0], block, sizeof block)) > 0;) {
-      buffer.append(block, static_cast<size_t>(n));
-      for (size_t end; (end = buffer.find('\n')) != std::string::npos;) {
-        const auto failure = nlohmann::json::parse(buffer.substr(0, end));
-        verdicts[share[done]] = {cases[share[done]].name, failure.get<std::string>()};
-        buffer.erase(0, end + 1);
-        ++done;
-      }
+    pipe_ = ends[0];
+  }
+
+  // In the child.
+  void run_rest(int out) const {
+    for (size_t i = done_; i < share_.size(); ++i) {
+      const std::string failure = runner_.run(cases_[share_[i]]);
+      const std::string line =
+          nlohmann::json(failure).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+          "\n";
+      if (write(out, line.data(), line.size()) != static_cast<ssize_t>(line.size())) _exit(1);
     }
-    close(ends[0]);
+  }
+
+  void end() {
+    close(std::exchange(pipe_, -1));
+    buffer_.clear();
     int status = 0;
-    waitpid(child, &status, 0);
-    if (done < share.size()) {
-      verdicts[share[done]] = {
-          cases[share[done]].name,
-          WIFSIGNALED(status) ? fmt::format("crashed with signal {}", WTERMSIG(status))
-                              : fmt::format("ended the process with code {}", WEXITSTATUS(status))};
-      ++done;
+    waitpid(child_, &status, 0);
+    if (done_ == share_.size()) return;
+    add_verdict(WIFSIGNALED(status)
+                    ? fmt::format("crashed with signal {}", WTERMSIG(status))
+                    : fmt::format("ended the process with code {}", WEXITSTATUS(status)));
+    if (done_ < share_.size()) start();
+  }
+
+  void add_verdict(std::string failure) {
+    const size_t index = share_[done_++];
+    verdicts_[index] = {cases_[index].name, std::move(failure)};
+  }
+
+  const std::vector<Case>& cases_;
+  std::vector<size_t> share_;
+  const CaseRunner& runner_;
+  std::vector<Verdict>& verdicts_;
+  size_t done_ = 0;
+  pid_t child_ = -1;
+  int pipe_ = -1;
+  std::string buffer_;
+};
+
+// Every process is forked from here, by the only thread there is: a child of a process with threads
+// may wait for ever for a lock that another thread held.
+std::vector<Verdict> run_cases(const std::vector<Case>& cases, size_t jobs,
+                               const CaseRunner& runner) {
+  std::vector<Verdict> verdicts(cases.size());
+  std::vector<std::vector<size_t>> shares(jobs);
+  for (size_t i = 0; i < cases.size(); ++i) shares[i % jobs].push_back(i);
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (std::vector<size_t>& share : shares) {
+    workers.push_back(std::make_unique<Worker>(cases, std::move(share), runner, verdicts));
+  }
+  for (;;) {
+    std::erase_if(workers, [](const auto& worker) { return worker->finished(); });
+    if (workers.empty()) return verdicts;
+    std::vector<pollfd> pipes;
+    for (const auto& worker : workers) pipes.push_back({worker->pipe(), POLLIN, 0});
+    if (poll(pipes.data(), pipes.size(), -1) < 0) continue;  // interrupted
+    for (size_t i = 0; i < pipes.size(); ++i) {
+      if (pipes[i].revents != 0) workers[i]->receive();
     }
   }
 }
@@ -247,16 +298,8 @@ int test(const Args& args) {
   const std::vector<Case> cases = find_cases(args.paths);
   if (cases.empty()) throw Error(ErrorCode::not_found, "there are no test cases here.");
   const CaseRunner runner(request);
-  std::vector<Verdict> verdicts(cases.size());
-  const size_t jobs = static_cast<size_t>(std::max(1, args.jobs));
-  std::vector<std::vector<size_t>> shares(jobs);
-  for (size_t i = 0; i < cases.size(); ++i) shares[i % jobs].push_back(i);
-  std::vector<std::thread> supervisors;
-  for (size_t k = 1; k < jobs; ++k) {
-    supervisors.emplace_back([&, k] { supervise(cases, shares[k], runner, verdicts); });
-  }
-  supervise(cases, shares[0], runner, verdicts);
-  for (std::thread& supervisor : supervisors) supervisor.join();
+  const size_t jobs = std::min(cases.size(), static_cast<size_t>(std::max(1, args.jobs)));
+  const std::vector<Verdict> verdicts = run_cases(cases, jobs, runner);
 
   int passed = 0, failed = 0;
   for (const Verdict& verdict : verdicts) {
