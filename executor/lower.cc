@@ -2,6 +2,7 @@
 
 #include "executor/facts.h"
 #include "executor/plan.h"
+#include "executor/step_prepare.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
 
@@ -16,34 +17,11 @@
 //     whole run, since copies go on beside the steps.
 //  5. The first reader of each copied value is told to wait for it.
 //  6. Every step gets its part of the table of addresses.
+//  7. What reads each value is noted, for inputs that come from another device than planned.
 namespace ferry {
 namespace {
 
 constexpr size_t kAlignment = 256;
-
-class StepPrepare : public Prepare {
- public:
-  StepPrepare(PlanServices& services, const NodeFacts& facts, Device device)
-      : services_(services), facts_(facts), device_(device) {}
-
-  void set_workspace(size_t bytes) override { workspace_ = bytes; }
-  int threads() const override { return services_.threads().size(); }
-  DeviceBackend* backend() const override {
-    return device_.is_cpu() ? nullptr : &ferry::backend(device_);
-  }
-  std::shared_ptr<const void> cached(int input, std::string_view layout,
-                                     FunctionRef<std::shared_ptr<const void>()> make) override {
-    const Tensor* weight = facts_.input(input).constant;
-    return weight == nullptr ? make() : services_.packed(*weight, layout, make);
-  }
-  size_t workspace() const { return workspace_; }
-
- private:
-  PlanServices& services_;
-  const NodeFacts& facts_;
-  Device device_;
-  size_t workspace_ = 0;
-};
 
 class Lowering {
  public:
@@ -69,6 +47,7 @@ class Lowering {
     plan_arenas();
     add_waits();
     make_arguments();
+    note_readers();
     return plan_;
   }
 
@@ -152,12 +131,13 @@ class Lowering {
       slot(step.outputs[0]).root = step.inputs[0];
       return;
     }
-    if (known) {
+    if (known || !node.bodies.empty()) {
       StepPrepare prepare(services_, facts, node.device);
       step.state = step.kernel->prepare(facts, prepare);
       size_t& workspace = plan_->workspace_bytes[node.device];
       workspace = std::max(workspace, prepare.workspace());
-    } else {
+    }
+    if (!known) {
       step.kind = StepKind::dynamic;
       for (const SlotId output : step.outputs) {
         if (output != kNoSlot) slot(output).home = SlotHome::owned;
@@ -325,6 +305,23 @@ class Lowering {
     for (SlotId id = 0; id < static_cast<SlotId>(plan_->slots.size()); ++id) {
       slot(id).root = root(id);
     }
+  }
+
+  void note_readers() {
+    for (const Step& step : plan_->steps) {
+      for (const auto* list : {&step.inputs, &step.captures}) {
+        for (const SlotId id : *list) {
+          if (id == kNoSlot) continue;
+          Slot& read = slot(root(id));
+          if (step.kind == StepKind::copy && read.copied_to.value_or(step.device) == step.device) {
+            read.copied_to = step.device;
+          } else {
+            read.read_here = true;
+          }
+        }
+      }
+    }
+    for (const SlotId id : plan_->outputs) slot(root(id)).read_here = true;
   }
 
   std::shared_ptr<Plan> plan_;

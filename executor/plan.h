@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct Slot {
   size_t offset = 0;      // in the arena
   Tensor constant;        // on `device`
   SlotId root = kNoSlot;  // whose memory this is: itself, or what it is a view of
+  // Of a root: the device that copies bring it to, and whether anything else needs it on `device`.
+  std::optional<Device> copied_to;
+  bool read_here = false;
 };
 
 enum class StepKind : uint8_t {
@@ -51,7 +55,7 @@ struct Step {
   StepKind kind = StepKind::kernel;
   Device device;
   const Kernel* kernel = nullptr;
-  std::shared_ptr<KernelState> state;  // StepKind::kernel
+  std::shared_ptr<KernelState> state;  // StepKind::kernel, and steps with bodies
   NodeId node = kNoNode;
   std::vector<SlotId> inputs, outputs;
   std::vector<SlotId> captures;  // outer slots, parallel to the bodies' captures

@@ -7,6 +7,7 @@
 #include "core/storage.h"
 #include "devices/copy.h"
 #include "executor/facts.h"
+#include "executor/step_prepare.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
 
@@ -25,25 +26,10 @@ Tensor borrow(void* data, const Slot& slot) {
   return Tensor(std::move(storage), slot.shape, slot.dtype);
 }
 
-class RunPrepare : public Prepare {
- public:
-  RunPrepare(PlanServices& services, Device device) : services_(services), device_(device) {}
-  void set_workspace(size_t bytes) override { workspace = bytes; }
-  int threads() const override { return services_.threads().size(); }
-  DeviceBackend* backend() const override {
-    return device_.is_cpu() ? nullptr : &ferry::backend(device_);
-  }
-  std::shared_ptr<const void> cached(int, std::string_view,
-                                     FunctionRef<std::shared_ptr<const void>()> make) override {
-    return make();
-  }
-
-  size_t workspace = 0;
-
- private:
-  PlanServices& services_;
-  Device device_;
-};
+bool same_elements(const Tensor& a, const Tensor& b) {
+  return a.dtype() != DType::string && a.nbytes() == b.nbytes() &&
+         (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
+}
 
 }  // namespace
 
@@ -84,77 +70,117 @@ void RunScope::finish() {
 
 // ---- dynamic steps -----------------------------------------------------------------------------
 
-// A graph of one node, whose values take the shapes, and on the host the contents, of this run.
+// A graph of one node, whose values take the shapes, and on the host the contents, of a run. What
+// was prepared serves until something changes that preparing looked at.
 class RunState::DynamicStep {
  public:
-  DynamicStep(const Graph& graph, const Node& node) {
-    Node alone = node;
+  DynamicStep(const Graph& graph, const Step& step)
+      : device_(step.device), host_inputs_(step.kernel->host_inputs) {
+    Node alone = graph.node(step.node);
     alone.bodies.clear();
     alone.captures.clear();
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] == kNoValue) continue;
-      Value value;
-      value.name = "i" + std::to_string(i);
-      value.type = graph.value(node.inputs[i]).type;
-      value.device = graph.value(node.inputs[i]).device;
-      alone.inputs[i] = graph_.add_value(std::move(value));
+    for (size_t i = 0; i < alone.inputs.size(); ++i) {
+      if (alone.inputs[i] == kNoValue) continue;
+      const Value& outer = graph.value(alone.inputs[i]);
+      if (outer.is_constant()) weights_.add(static_cast<int>(i));
+      alone.inputs[i] = graph_.add_value({.name = "i" + std::to_string(i),
+                                          .type = outer.type,
+                                          .constant = outer.constant,
+                                          .device = outer.device});
     }
-    for (size_t i = 0; i < node.outputs.size(); ++i) {
-      if (node.outputs[i] == kNoValue) continue;
-      Value value;
-      value.name = "o" + std::to_string(i);
-      value.type = graph.value(node.outputs[i]).type;
-      value.device = graph.value(node.outputs[i]).device;
-      alone.outputs[i] = graph_.add_value(std::move(value));
+    for (size_t i = 0; i < alone.outputs.size(); ++i) {
+      if (alone.outputs[i] == kNoValue) continue;
+      const Value& outer = graph.value(alone.outputs[i]);
+      alone.outputs[i] = graph_.add_value(
+          {.name = "o" + std::to_string(i), .type = outer.type, .device = outer.device});
     }
     node_ = graph_.add_node(std::move(alone));
+    seen_.resize(graph_.node(node_).inputs.size());
   }
 
-  // Takes the inputs of this run; the facts are valid until the next call.
-  const NodeFacts& set_inputs(std::span<const Tensor> inputs) {
-    const Node& node = graph_.node(node_);
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] == kNoValue) continue;
-      Value& value = graph_.value(node.inputs[i]);
-      const Tensor& tensor = inputs[i];
-      value.type.kind = Type::Kind::tensor;
-      value.type.dtype = tensor.dtype();
-      value.type.shape = Dims(tensor.shape().begin(), tensor.shape().end());
-      value.constant = tensor.device().is_cpu() ? tensor : Tensor();
-    }
-    const std::vector<Type> types = infer_node(graph_, node_);
-    for (size_t i = 0; i < types.size(); ++i) {
-      if (node.outputs[i] != kNoValue) graph_.value(node.outputs[i]).type = types[i];
-    }
-    facts_ = facts_of(graph_, node);
-    return facts_;
-  }
-
-  // Prepared for the inputs just set.
-  void prepare(PlanServices& services, Device device) {
+  // Makes `kernel` and its state right for these inputs.
+  void prepare(std::span<const Tensor> inputs, PlanServices& services) {
+    if (kernel != nullptr && serves(inputs)) return;
+    kernel = nullptr;
+    infer(inputs);
+    facts_ = facts_of(graph_, graph_.node(node_));
     Support why;
-    kernel = find_kernel(kernels_of(device), facts_, &why);
-    if (kernel == nullptr) {
+    const Kernel* found = find_kernel(kernels_of(device_), facts_, &why);
+    if (found == nullptr) {
       throw Error(ErrorCode::unsupported,
-                  device.str() + " has no kernel for the sizes or types of this run: " +
+                  device_.str() + " has no kernel for the sizes or types of this run: " +
                       std::string(to_string(why.reason)) + " (" + why.detail + ").");
     }
-    if (kernel->aliasing == Aliasing::view) return;
-    RunPrepare run_prepare(services, device);
-    state = kernel->prepare(facts_, run_prepare);
-    if (!workspace || workspace->bytes() < run_prepare.workspace) {
-      workspace = allocate_on(device, run_prepare.workspace);
+    if (found->aliasing != Aliasing::view) {
+      StepPrepare step_prepare(services, facts_, device_, weights_);
+      state = found->prepare(facts_, step_prepare);
+      if (!workspace || workspace->bytes() < step_prepare.workspace()) {
+        workspace = allocate_on(device_, step_prepare.workspace());
+      }
     }
+    kernel = found;
   }
 
-  const Kernel* kernel = nullptr;
+  const NodeFacts& facts() const { return facts_; }
+
+  const Kernel* kernel = nullptr;  // nullptr: not prepared
   std::unique_ptr<KernelState> state;
   std::shared_ptr<Storage> workspace;
 
  private:
+  // What preparing looked at in one input.
+  struct Seen {
+    DType dtype = DType::undefined;
+    Shape shape;
+    Tensor contents;  // a copy, where it looked at them and the model does not have them
+  };
+
+  bool serves(std::span<const Tensor> inputs) const {
+    for (size_t i = 0; i < seen_.size(); ++i) {
+      const Seen& seen = seen_[i];
+      if (!inputs[i].defined()) continue;
+      if (inputs[i].dtype() != seen.dtype || inputs[i].shape() != seen.shape) return false;
+      if (seen.contents.defined() && !same_elements(inputs[i], seen.contents)) return false;
+    }
+    return true;
+  }
+
+  void infer(std::span<const Tensor> inputs) {
+    const Node& node = graph_.node(node_);
+    const auto is_given = [&](size_t i) {  // by this run, on the host
+      return node.inputs[i] != kNoValue && !weights_.contains(static_cast<int>(i)) &&
+             inputs[i].device().is_cpu();
+    };
+    for (size_t i = 0; i < seen_.size(); ++i) {
+      if (node.inputs[i] == kNoValue) continue;
+      Value& value = graph_.value(node.inputs[i]);
+      const Tensor& tensor = inputs[i];
+      seen_[i] = {tensor.dtype(), tensor.shape(), Tensor()};
+      value.type.kind = Type::Kind::tensor;
+      value.type.dtype = tensor.dtype();
+      value.type.shape = Dims(tensor.shape().begin(), tensor.shape().end());
+      if (is_given(i)) value.constant = tensor;
+    }
+    Ports read;
+    const std::vector<Type> types = infer_node(graph_, node_, &read);
+    for (size_t i = 0; i < types.size(); ++i) {
+      if (node.outputs[i] != kNoValue) graph_.value(node.outputs[i]).type = types[i];
+    }
+    // Kernels see, and may keep, the contents of host ports alone.
+    for (size_t i = 0; i < seen_.size(); ++i) {
+      if (!is_given(i)) continue;
+      const bool is_host_port = host_inputs_.contains(static_cast<int>(i));
+      if (is_host_port || read.contains(static_cast<int>(i))) seen_[i].contents = inputs[i].clone();
+      graph_.value(node.inputs[i]).constant = is_host_port ? seen_[i].contents : Tensor();
+    }
+  }
+
   Graph graph_;
   NodeId node_;
   NodeFacts facts_;
+  Device device_;
+  Ports host_inputs_, weights_;
+  std::vector<Seen> seen_;
 };
 
 class RunState::Allocator : public OutputAllocator {
@@ -244,6 +270,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
   arguments_.assign(static_cast<size_t>(plan_->argument_count), nullptr);
   addresses_.assign(slots, nullptr);
   tensors_.resize(slots);
+  arena_handles_.resize(slots);
   is_alias_.assign(slots, false);
   ready_.assign(slots, nullptr);
   contexts_.resize(steps);
@@ -266,8 +293,8 @@ RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
     context.threads = &services.threads();
     const auto workspace = workspaces_.find(step.device);
     if (workspace != workspaces_.end()) context.workspace = workspace->second->data();
-    if (step.kind == StepKind::dynamic) {
-      dynamic_[i] = std::make_unique<DynamicStep>(*plan_->graph, plan_->graph->node(step.node));
+    if (step.kind == StepKind::dynamic && step.body_index < 0) {
+      dynamic_[i] = std::make_unique<DynamicStep>(*plan_->graph, step);
     }
   }
 }
@@ -288,14 +315,16 @@ void RunState::own(SlotId id, Tensor tensor, bool is_alias) {
 }
 
 // The value of a slot as a tensor: for steps that work on tensors.
-Tensor RunState::tensor_of(SlotId id) const {
+Tensor RunState::tensor_of(SlotId id) {
   const Slot& slot = plan_->slots[static_cast<size_t>(id)];
   const Slot& root = plan_->slots[static_cast<size_t>(slot.root)];
   if (root.home == SlotHome::constant) {
     return slot.root == id ? root.constant : root.constant.reshape(slot.shape);
   }
   if (root.home == SlotHome::arena) {
-    return borrow(addresses_[static_cast<size_t>(slot.root)], slot);
+    Tensor& handle = arena_handles_[static_cast<size_t>(id)];
+    if (!handle.defined()) handle = borrow(addresses_[static_cast<size_t>(slot.root)], slot);
+    return handle;
   }
   const Tensor& tensor = tensors_[static_cast<size_t>(slot.root)];
   return slot.root == id ? tensor : tensor.reshape(slot.shape);
@@ -311,20 +340,7 @@ void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
   // The caller's tensor is elsewhere. A planned copy to where it is costs nothing; every other
   // reader gets a copy on the host.
   given_[id] = tensor;
-  const bool only_copied_there = std::ranges::all_of(plan_->steps, [&](const Step& step) {
-    const bool reads =
-        std::ranges::any_of(step.inputs,
-                            [&](SlotId input) {
-                              return input != kNoSlot &&
-                                     plan_->slots[static_cast<size_t>(input)].root == id;
-                            }) ||
-        std::ranges::find(step.captures, id) != step.captures.end();
-    return !reads || (step.kind == StepKind::copy && step.device == tensor.device());
-  });
-  const bool is_output = std::ranges::any_of(plan_->outputs, [&](SlotId output) {
-    return plan_->slots[static_cast<size_t>(output)].root == id;
-  });
-  if (only_copied_there && !is_output) {
+  if (!slot.read_here && slot.copied_to.value_or(tensor.device()) == tensor.device()) {
     bind(id, nullptr);
     tensors_[static_cast<size_t>(id)] = tensor;
     return;
@@ -366,7 +382,6 @@ void RunState::run_kernel(size_t index, RunScope& scope) {
 
 void RunState::run_dynamic(const Step& step, RunScope& scope) {
   const auto index = static_cast<size_t>(&step - plan_->steps.data());
-  const Node& node = plan_->graph->node(step.node);
   std::vector<Tensor> inputs(step.inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (step.inputs[i] != kNoSlot) inputs[i] = tensor_of(step.inputs[i]);
@@ -376,18 +391,15 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
   Allocator allocator(step, inputs, *this);
   context.allocator = &allocator;
 
-  if (!node.bodies.empty()) {
+  if (step.body_index >= 0) {
     Bodies bodies(step, index, *this, scope);
     context.bodies = &bodies;
-    const NodeFacts facts = facts_of(*plan_->graph, node);
-    RunPrepare prepare(*scope.services, step.device);
-    const auto state = step.kernel->prepare ? step.kernel->prepare(facts, prepare) : nullptr;
-    step.kernel->run(state.get(), context);
+    step.kernel->run(step.state.get(), context);
     return;
   }
   DynamicStep& dynamic = *dynamic_[index];
-  const NodeFacts& facts = dynamic.set_inputs(inputs);
-  dynamic.prepare(*scope.services, step.device);
+  dynamic.prepare(inputs, *scope.services);
+  const NodeFacts& facts = dynamic.facts();
   if (dynamic.kernel->aliasing == Aliasing::view) {
     own(step.outputs[0], inputs[0].reshape(facts.output(0).shape), true);
     return;
@@ -451,7 +463,7 @@ std::string RunState::ledger_name(SlotId id) const {
 }
 
 // What the plan says must have crossed, however the steps went about it.
-void RunState::expect_copies(CopyLedger& ledger) const {
+void RunState::expect_copies(CopyLedger& ledger) {
   for (const Step& step : plan_->steps) {
     if (step.kind != StepKind::copy) continue;
     const Slot& from = plan_->slots[static_cast<size_t>(step.inputs[0])];

@@ -81,20 +81,21 @@ class RunState {
   void run_dynamic(const Step& step, RunScope& scope);
   void run_copy(const Step& step, RunScope& scope);
   void wait_for(const Step& step, RunScope& scope);
-  Tensor tensor_of(SlotId slot) const;
+  Tensor tensor_of(SlotId slot);
   std::string ledger_name(SlotId slot) const;
-  void expect_copies(CopyLedger& ledger) const;
+  void expect_copies(CopyLedger& ledger);
   void own(SlotId slot, Tensor tensor, bool is_alias = false);
   std::vector<Tensor> take_outputs(RunScope& scope);
 
   std::shared_ptr<const Plan> plan_;
   std::map<Device, std::shared_ptr<Storage>> arenas_, workspaces_;
   std::vector<void*> arguments_;
-  std::vector<RunContext> contexts_;  // of each step
-  std::vector<void*> addresses_;      // of each root slot
-  std::vector<Tensor> tensors_;       // of input, output and owned slots
-  std::vector<bool> is_alias_;        // owned slots that share memory with another value
-  std::vector<Event*> ready_;         // of copied values that somebody has yet to wait for
+  std::vector<RunContext> contexts_;   // of each step
+  std::vector<void*> addresses_;       // of each root slot
+  std::vector<Tensor> tensors_;        // of input, output and owned slots
+  std::vector<Tensor> arena_handles_;  // of arena slots, made when first asked for
+  std::vector<bool> is_alias_;         // owned slots that share memory with another value
+  std::vector<Event*> ready_;          // of copied values that somebody has yet to wait for
   std::vector<std::unique_ptr<DynamicStep>> dynamic_;  // of each step; nullptr for others
   std::vector<std::vector<std::unique_ptr<RunState>>> body_states_;  // of each step, each body
   std::map<SlotId, Tensor> given_;  // inputs that came on another device

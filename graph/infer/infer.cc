@@ -254,6 +254,7 @@ const Value& InferContext::input(int i) const { return graph_.value(node_.inputs
 
 const Tensor* InferContext::constant(int i) const {
   const Value& value = input(i);
+  contents_read_.add(i);
   return value.is_constant() ? &value.constant : nullptr;
 }
 
@@ -264,6 +265,7 @@ std::optional<Dims> InferContext::contents(int i) const {
   const Tensor& tensor = value.constant;
   const size_t count = static_cast<size_t>(tensor.numel());
   if (count > kMaxContents) return std::nullopt;
+  contents_read_.add(i);
   Dims result(count);
   switch (tensor.dtype()) {
     case int64: {
@@ -356,7 +358,7 @@ void infer(Graph& graph, const InferOptions& options) {
   driver.run_nodes();
 }
 
-std::vector<Type> infer_node(const Graph& graph, NodeId id) {
+std::vector<Type> infer_node(const Graph& graph, NodeId id, Ports* contents_read) {
   const Node& node = graph.node(id);
   std::vector<Value> outputs(node.outputs.size());
   const InferRule* rule = find_infer_rule(node.op);
@@ -367,6 +369,7 @@ std::vector<Type> infer_node(const Graph& graph, NodeId id) {
   try {
     InferContext context(graph, node, outputs);
     rule->infer(context);
+    if (contents_read != nullptr) *contents_read = context.contents_read();
   } catch (const Error& error) {
     throw error.with_node(node.name, node.op);
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/support.h"
 #include "graph/graph.h"
 
 // Type, shape and value inference: gives every value of a graph a dtype, a shape (symbolic where
@@ -59,10 +60,14 @@ class InferContext {
 
   static constexpr size_t kMaxContents = 1024;
 
+  // The inputs whose elements the rule has looked at so far.
+  Ports contents_read() const { return contents_read_; }
+
  private:
   const Graph& graph_;
   const Node& node_;
   std::vector<Value>& outputs_;
+  mutable Ports contents_read_;
 };
 
 // One operator's rule. It checks arity, dtypes, ranks, attributes and every constraint of the
@@ -97,7 +102,8 @@ struct InferOptions {
 // Error with the node's name and operator.
 void infer(Graph& graph, const InferOptions& options = {});
 
-// Infers one node whose input facts are in `graph`, for values whose shapes only a run knows.
-std::vector<Type> infer_node(const Graph& graph, NodeId node);
+// Infers one node whose input facts are in `graph`, for values whose shapes only a run knows. The
+// result holds for other elements, too, of inputs that are not in `contents_read`.
+std::vector<Type> infer_node(const Graph& graph, NodeId node, Ports* contents_read = nullptr);
 
 }  // namespace ferry

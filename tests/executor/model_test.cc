@@ -150,6 +150,39 @@ TEST(Model, ShapesThatOnlyDataKnows) {
   }
 }
 
+// What a step prepared in one run serves the next one only if nothing changed that it looked at.
+TEST(Model, HostContentsOfEveryRunCount) {
+  ModelBuilder builder;
+  builder.input("x", float32, {"n"}).input("shape", int64, {2}).input("first", int64, {1});
+  builder.output("y", float32, {"a", "b"}).output("rest", float32, {"m"});
+  builder.initializer<int64_t>("end", {INT64_MAX}, {1});
+  builder.node("Reshape", {"x", "shape"}, {"y"});
+  builder.node("Slice", {"x", "first", "end"}, {"rest"});
+  for (const char* device : kDevices) {
+    Model model = model_of(builder);
+    model.to(Device(device));
+    Tensor x = Tensor::from({1, 2, 3, 4, 5, 6});
+    Tensor shape = Tensor::from({2, 3}, int64), first = Tensor::from({4}, int64);
+    const auto run = [&] {
+      return model.run({{"x", x}, {"shape", shape}, {"first", first}}, {.check_ledger = true});
+    };
+    EXPECT_EQ(run()["y"].shape(), (Shape{2, 3})) << device;
+    EXPECT_THAT(run()["rest"].span<float>(), ElementsAre(5, 6));
+    // The same tensors with other elements.
+    shape.mutable_span<int64_t>()[0] = 6;
+    shape.mutable_span<int64_t>()[1] = 1;
+    first.mutable_span<int64_t>()[0] = 3;
+    x.mutable_span<float>()[5] = 9;
+    EXPECT_EQ(run()["y"].shape(), (Shape{6, 1})) << device;
+    EXPECT_THAT(run()["rest"].span<float>(), ElementsAre(4, 5, 9));
+    // Refused, and right again afterwards.
+    shape.mutable_span<int64_t>()[0] = 4;
+    EXPECT_THROW(run(), Error);
+    shape = Tensor::from({1, 6}, int64);
+    EXPECT_EQ(run()["y"].shape(), (Shape{1, 6})) << device;
+  }
+}
+
 // y = If(sum(x) > 0) { x + w } else { x - w }; w is captured from outside.
 ModelBuilder branching() {
   ModelBuilder builder;
