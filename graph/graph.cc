@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "ferry/error.h"
+#include "graph/activation.h"
 
 namespace ferry {
 
@@ -194,6 +195,10 @@ class Verifier {
       if (input == kNoValue) continue;
       require_readable(input, who);
       check_device(node, input, who);
+    }
+    if (node.attributes.has("activation_params") &&
+        (!takes_activation(node.op) || !find_activation(node.attributes))) {
+      fail(who + " has an activation that it does not take");
     }
     for (const ValueId capture : node.captures) require_readable(capture, who);
     for (const auto& body : node.bodies) {

@@ -6,6 +6,7 @@ set(FERRY_CUDA_SOURCES
   devices/cuda/plugin.cc
   devices/cuda/staging.cc
   devices/cuda/stream.cc
+  kernels/cuda/activation.cu
   kernels/cuda/bias.cu
   kernels/cuda/blas_plain.cu
   kernels/cuda/dnn_plain.cu

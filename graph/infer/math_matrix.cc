@@ -8,20 +8,33 @@ namespace {
 
 inline constexpr TypeSet kMatrixTypes = kFloatTypes | TypeSet{int32, int64, uint32, uint64};
 
-// MatMul (opset 13): A, B -> Y, as numpy.matmul.
+// MatMul (opset 13): A, B -> Y, as numpy.matmul. Rewrites add a bias, input 2 [N], where B is
+// [K, N], and an activation; both of floating types only.
 void infer_matmul(InferContext& context) {
-  expect_arity(context, 2, 2);
+  expect_arity(context, 2, 3);
   const DType dtype = expect_one_dtype(context, kMatrixTypes);
+  expect_activation(context, dtype);
   expect_min_rank(context, 0, 1);
   expect_min_rank(context, 1, 1);
+  if (context.has_input(2)) {
+    expect_dtype(context, 2, kFloatTypes);
+    expect_rank(context, 1, 2);
+    expect_rank(context, 2, 1);
+    if (context.shape(1) && context.shape(2)) {
+      expect_equal(context, (*context.shape(2))[0], context.shape(1)->back(),
+                   "the size of the bias and the columns of B");
+    }
+  }
   if (!context.shape(0) || !context.shape(1)) return context.set_output(0, dtype, std::nullopt);
   context.set_output(0, dtype, matmul_shape(context, *context.shape(0), *context.shape(1)));
 }
 
-// Gemm (opset 13): A, B, C? -> Y; alpha, beta, transA, transB. C broadcasts to [M, N].
+// Gemm (opset 13): A, B, C? -> Y; alpha, beta, transA, transB. C broadcasts to [M, N]. Rewrites add
+// an activation.
 void infer_gemm(InferContext& context) {
   expect_arity(context, 2, 3);
   const DType dtype = expect_one_dtype(context, kMatrixTypes);
+  expect_activation(context, dtype);
   expect_rank(context, 0, 2);
   expect_rank(context, 1, 2);
   const int64_t trans_a = context.attributes().get_int("transA") != 0;

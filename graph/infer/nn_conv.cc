@@ -63,10 +63,11 @@ bool known_ranks(const InferContext& context) {
 }
 
 // Conv (opset 22): X [N, C, D1, ...], W [M, C/group, k1, ...], B? [M] -> Y [N, M, ...]; group,
-// kernel_shape, strides, pads, dilations (each may be empty), auto_pad.
+// kernel_shape, strides, pads, dilations (each may be empty), auto_pad. Rewrites add an activation.
 void infer_conv(InferContext& context) {
   expect_arity(context, 2, 3);
   const DType dtype = expect_one_dtype(context, kFloatTypes);
+  expect_activation(context, dtype);
   const int64_t group = check_group(context);
   if (!known_ranks(context)) return context.set_output(0, dtype, std::nullopt);
   Dims shape = window_shape(context, kernel_sizes(context, context.rank(0) - 2), false);
@@ -87,10 +88,11 @@ void infer_conv(InferContext& context) {
 
 // ConvTranspose (opset 22): X [N, C, D1, ...], W [C, M/group, k1, ...], B? [M] -> Y [N, M, ...];
 // group, kernel_shape, strides, pads, dilations, output_padding, output_shape (each may be empty),
-// auto_pad.
+// auto_pad. Rewrites add an activation.
 void infer_conv_transpose(InferContext& context) {
   expect_arity(context, 2, 3);
   const DType dtype = expect_one_dtype(context, kFloatTypes);
+  expect_activation(context, dtype);
   const int64_t group = check_group(context);
   if (!known_ranks(context)) return context.set_output(0, dtype, std::nullopt);
   const Dims& x = *context.shape(0);

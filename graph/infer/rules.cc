@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graph/activation.h"
+
 namespace ferry {
 namespace {
 
@@ -80,6 +82,19 @@ DType expect_one_dtype(const InferContext& context, TypeSet types) {
   DType common = DType::undefined;
   for (int i = 0; i < context.input_count(); ++i) join_dtype(context, i, types, common);
   return common;
+}
+
+void expect_activation(const InferContext& context, DType dtype) {
+  const std::optional<Activation> activation = find_activation(context.attributes());
+  if (!activation) {
+    context.fail(
+        "the attributes 'activation' and 'activation_params' are not those of an "
+        "activation");
+  }
+  if (activation->kind != ActivationKind::none && dtype != DType::undefined &&
+      !kFloatTypes.contains(dtype)) {
+    context.fail("an activation needs a floating type, not " + std::string(to_string(dtype)));
+  }
 }
 
 void expect_rank(const InferContext& context, int i, int64_t rank) {

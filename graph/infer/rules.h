@@ -48,6 +48,9 @@ DType expect_same_dtype(const InferContext& context, std::initializer_list<int> 
                         TypeSet types);
 // The same for every input.
 DType expect_one_dtype(const InferContext& context, TypeSet types);
+// The activation that rewrites appended (graph/activation.h) must be one, and `dtype` floating
+// then.
+void expect_activation(const InferContext& context, DType dtype);
 void expect_rank(const InferContext& context, int i, int64_t rank);
 // Fails when input i is known to have fewer axes.
 void expect_min_rank(const InferContext& context, int i, int64_t rank);

@@ -111,7 +111,8 @@ void multiply_add(const double* x, int64_t stride, double factor, double* y, int
 
 // Few multiplications per output: a depthwise convolution. One output channel, row by row.
 template <typename T>
-void convolve_channel(const Convolution& conv, const T* x, const T* w, T bias, T* y) {
+void convolve_channel(const Convolution& conv, const ActivationFunction& activation, const T* x,
+                      const T* w, T bias, T* y) {
   const Window& window = conv.window;
   const Window::Axis& last = window.axes.back();
   const int64_t taps = window.kernel_size();
@@ -125,6 +126,7 @@ void convolve_channel(const Convolution& conv, const T* x, const T* w, T bias, T
                      y + range.first, range.last - range.first);
       });
     }
+    if (activation) activation(y, last.output);
   }
 }
 
@@ -145,7 +147,7 @@ void convolve_depthwise(const Convolution& conv, const ConvolutionTensors<T>& te
       const int64_t m = i % channels;
       const int64_t group = m / conv.out_channels;
       const T* x = tensors.x + (n * conv.groups + group) * conv.in_channels * input_size;
-      convolve_channel(conv, x, tensors.w + m * taps,
+      convolve_channel(conv, tensors.activation, x, tensors.w + m * taps,
                        tensors.bias != nullptr ? tensors.bias[m] : T(0),
                        tensors.y + i * output_size);
     }
@@ -182,6 +184,7 @@ void convolve(const Convolution& conv, const ConvolutionTensors<T>& tensors, Thr
   shape.n = output_size;
   shape.k = depth;
   shape.c_stride = output_size;
+  shape.activation = tensors.activation;
   if (tensors.packed_w != nullptr) shape.packed_a = &tensors.packed_w->front();
   const int64_t products = conv.batch * conv.groups;
   const int pool = threads != nullptr ? threads->size() : 1;

@@ -26,6 +26,7 @@ struct ConvolutionTensors {
   T* y = nullptr;
   // pack_weights(shape, w): saves packing on the way; nullptr where it is not made.
   const std::vector<PackedMatrix<T>>* packed_w = nullptr;
+  ActivationFunction activation;  // of every element of y
 };
 
 // One matrix a group; empty where convolve() reads plain weights anyway.

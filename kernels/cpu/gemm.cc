@@ -69,6 +69,15 @@ void start_rows(const Gemm<T>& gemm, int64_t row, int64_t rows, int64_t column, 
   }
 }
 
+template <typename T>
+void activate_rows(const Gemm<T>& gemm, int64_t row, int64_t rows, int64_t column,
+                   int64_t columns) {
+  if (!gemm.activation) return;
+  for (int64_t i = row; i < row + rows; ++i) {
+    gemm.activation(gemm.c + i * gemm.c_stride + column, columns);
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -187,6 +196,7 @@ void gemm_tile(const Gemm<T>& gemm, const GemmTiles& tiles, int64_t index) {
       }
     }
   }
+  activate_rows(gemm, row, rows, column, columns);
 }
 
 template <typename T>

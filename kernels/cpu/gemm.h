@@ -6,10 +6,11 @@
 #include "core/function_ref.h"
 #include "core/storage.h"
 #include "core/thread_pool.h"
+#include "kernels/cpu/activation.h"
 
-// Matrix products on the CPU, float and double: C = start + alpha * A * B, where A is [m, k], B is
-// [k, n] and C is row-major. Sums run over k in an order that neither tiles nor threads change, so
-// the same input gives the same bits.
+// Matrix products on the CPU, float and double: C = activation(start + alpha * A * B), where A is
+// [m, k], B is [k, n] and C is row-major. Sums run over k in an order that neither tiles nor
+// threads change, so the same input gives the same bits.
 //
 // B is taken in panels of panel_columns() columns and A in panels of panel_rows() rows. Either may
 // be packed that way beforehand (constant weights); what is not is packed tile by tile on the
@@ -67,6 +68,7 @@ struct Gemm {
   int64_t c_stride = 0;
   GemmStart start = GemmStart::zero;
   const T* bias = nullptr;
+  ActivationFunction activation;  // of every element of C, once it is complete
 };
 
 // How the product of one shape is cut into independent tiles.

@@ -1,11 +1,11 @@
-// The elementwise operators that no vector code serves: trigonometry, rounding and the rarer
-// activations. Formulas: each operator's page in ONNX, the newest version.
+// More elementwise operators of one input: trigonometry, rounding and the rarer activations.
+// Formulas: each operator's page in ONNX, the newest version.
 #include <cmath>
 #include <concepts>
 
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/tables.h"
-#include "kernels/cpu/unary.h"
+#include "kernels/cpu/unary_operators.h"
 
 namespace ferry::cpu {
 namespace {
@@ -84,31 +84,10 @@ struct Elu : WithAlpha {
     return x < T(0) ? T(p[0]) * std::expm1(x) : x;
   }
 };
-struct Swish : WithAlpha {
-  template <typename T>
-  static T apply(T x, const float* p) {
-    return x / (T(1) + std::exp(-T(p[0]) * x));
-  }
-};
 struct ThresholdedRelu : WithAlpha {
   template <typename T>
   static T apply(T x, const float* p) {
     return x > T(p[0]) ? x : T(0);
-  }
-};
-struct HardSigmoid : Unary {
-  static Parameters parameters(const Attributes& attributes) {
-    return {attributes.get_float("alpha"), attributes.get_float("beta")};
-  }
-  template <typename T>
-  static T apply(T x, const float* p) {
-    return std::max(T(0), std::min(T(1), T(p[0]) * x + T(p[1])));
-  }
-};
-struct HardSwish : Unary {
-  template <typename T>
-  static T apply(T x, const float*) {
-    return x * std::max(T(0), std::min(T(1), x / T(6) + T(0.5)));
   }
 };
 struct Selu : Costly {

@@ -8,6 +8,7 @@
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/epilogue.h"
 
 namespace ferry::cpu {
 namespace {
@@ -54,6 +55,8 @@ struct MatMulState : KernelState {
   int64_t batch_count = 1;
   void (*run)(const MatMulState&, const RunContext&) = nullptr;
   std::shared_ptr<const void> packed_b;
+  bool has_bias = false;
+  ActivationFunction activation;
 };
 
 // f(batch, a offset, b offset) in matrices for every product from begin to end.
@@ -84,6 +87,11 @@ void run_matmul_gemm(const MatMulState& state, const RunContext& context) {
   shape.packed_b = static_cast<const PackedMatrix<T>*>(state.packed_b.get());
   shape.c = context.output<T>(0);
   shape.c_stride = state.n;
+  shape.activation = state.activation;
+  if (state.has_bias) {
+    shape.start = GemmStart::column_bias;
+    shape.bias = context.input<T>(2);
+  }
   if (state.batch_count == 1) return gemm(shape, context.threads);
   const int pool = context.threads != nullptr ? context.threads->size() : 1;
   const GemmTiles tiles = gemm_tiles(shape, state.batch_count >= 4 * pool ? 1 : pool);
@@ -145,6 +153,8 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
   }
   if (numel_of(node.output(0).shape) == 0) state->batch_count = 0;
   const DType dtype = node.input(0).dtype;
+  state->has_bias = node.has_input(2);
+  state->activation = activation_function(activation_of(*node.attributes), dtype);
   state->run = visit(dtype, WideTypes(), []<typename T>() {
     if constexpr (std::is_floating_point_v<T>)
       return run_matmul_gemm<T>;
@@ -172,6 +182,7 @@ struct GemmState : KernelState {
   float alpha = 1, beta = 1;
   Broadcast<1> bias;  // C over [m, n]
   bool has_bias = false, bias_is_row = false;
+  ActivationFunction activation;
   std::shared_ptr<const void> packed_b;
   void (*run)(const GemmState&, const RunContext&) = nullptr;
 };
@@ -216,6 +227,7 @@ void run_gemm_floats(const GemmState& state, const RunContext& context) {
   problem.packed_b = static_cast<const PackedMatrix<T>*>(state.packed_b.get());
   problem.c = context.output<T>(0);
   problem.c_stride = state.n;
+  problem.activation = state.activation;
   if (state.has_bias && state.bias_is_row) {
     problem.start = GemmStart::column_bias;
     problem.bias = context.input<T>(2);
@@ -267,6 +279,7 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
     state->bias_is_row = state->beta == 1 && numel_of(c) == state->n && c.back() == state->n;
   }
   const DType dtype = node.input(0).dtype;
+  state->activation = activation_function(activation_of(attributes), dtype);
   state->run = visit(dtype, WideTypes(), []<typename T>() {
     if constexpr (std::is_floating_point_v<T>)
       return run_gemm_floats<T>;
@@ -290,10 +303,18 @@ void run_gemm(const KernelState* kernel_state, const RunContext& context) {
 inline constexpr TypeSet kWide{float32, float64, int32, int64, uint32, uint64};
 
 constexpr Kernel kKernels[] = {
-    {.op = "Gemm", .types = kWide, .prepare = prepare_gemm, .run = run_gemm},
-    low_float_row<prepare_gemm, run_gemm>("Gemm"),
-    {.op = "MatMul", .types = kWide, .prepare = prepare_matmul, .run = run_matmul},
-    low_float_row<prepare_matmul, run_matmul>("MatMul"),
+    {.op = "Gemm",
+     .types = kWide,
+     .prepare = prepare_gemm,
+     .run = run_gemm,
+     .supports = supports_activation},
+    low_float_row<prepare_gemm, run_gemm>("Gemm", supports_activation),
+    {.op = "MatMul",
+     .types = kWide,
+     .prepare = prepare_matmul,
+     .run = run_matmul,
+     .supports = supports_matmul_epilogue},
+    low_float_row<prepare_matmul, run_matmul>("MatMul", supports_matmul_epilogue),
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <concepts>
 #include <limits>
-#include <numbers>
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -11,7 +10,7 @@
 #include "kernels/cpu/simd_map.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
-#include "kernels/cpu/unary.h"
+#include "kernels/cpu/unary_operators.h"
 
 namespace ferry::cpu {
 namespace {
@@ -49,26 +48,6 @@ struct Neg : Unary {
   }
 };
 
-struct Relu : Unary {
-  using Types = SignedTypes;
-  static constexpr SimdMap kSimd = SimdMap::relu;
-  template <typename T>
-  static T apply(T x, const float*) {
-    return x < T(0) ? T(0) : x;
-  }
-};
-
-struct LeakyRelu : Unary {
-  static constexpr SimdMap kSimd = SimdMap::leaky_relu;
-  static Parameters parameters(const Attributes& attributes) {
-    return {attributes.get_float("alpha")};
-  }
-  template <typename T>
-  static T apply(T x, const float* parameters) {
-    return x < T(0) ? x * T(parameters[0]) : x;
-  }
-};
-
 struct Sqrt : Unary {
   static constexpr SimdMap kSimd = SimdMap::sqrt;
   template <typename T>
@@ -103,42 +82,6 @@ struct Erf : Unary {
   }
 };
 
-struct Tanh : Unary {
-  static constexpr SimdMap kSimd = SimdMap::tanh;
-  template <typename T>
-  static T apply(T x, const float*) {
-    return std::tanh(x);
-  }
-};
-
-struct Sigmoid : Unary {
-  static constexpr SimdMap kSimd = SimdMap::sigmoid;
-  template <typename T>
-  static T apply(T x, const float*) {
-    const T e = std::exp(-std::abs(x));
-    return (x < T(0) ? e : T(1)) / (T(1) + e);
-  }
-};
-
-// 0.5 * x * (1 + erf(x / sqrt(2)))
-struct Gelu : Unary {
-  static constexpr SimdMap kSimd = SimdMap::gelu;
-  template <typename T>
-  static T apply(T x, const float*) {
-    return T(0.5) * x * (T(1) + std::erf(x / std::numbers::sqrt2_v<T>));
-  }
-};
-
-// 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
-struct GeluTanh : Unary {
-  static constexpr SimdMap kSimd = SimdMap::gelu_tanh;
-  template <typename T>
-  static T apply(T x, const float*) {
-    const T scale = std::numbers::sqrt2_v<T> * std::numbers::inv_sqrtpi_v<T>;
-    return T(0.5) * x * (T(1) + std::tanh(scale * (x + T(0.044715) * x * x * x)));
-  }
-};
-
 std::unique_ptr<KernelState> prepare_gelu(const NodeFacts& node, Prepare& prepare) {
   const bool approximate = node.attributes->get_string("approximate") == "tanh";
   return approximate ? prepare_unary<GeluTanh>(node, prepare) : prepare_unary<Gelu>(node, prepare);
@@ -169,7 +112,6 @@ struct ClipState : KernelState {
   int64_t count = 0;
 };
 
-// min(max(x, low), high): NaN stays, and high wins where low exceeds it.
 template <typename T>
 void clip_range(const RunContext& context, int64_t begin, int64_t end) {
   using Limits = std::numeric_limits<T>;
@@ -179,10 +121,7 @@ void clip_range(const RunContext& context, int64_t begin, int64_t end) {
   T* out = context.output<T>(0);
   const T low = context.inputs[1] != nullptr ? *context.input<T>(1) : kLowest;
   const T high = context.inputs[2] != nullptr ? *context.input<T>(2) : kHighest;
-  for (int64_t i = begin; i < end; ++i) {
-    const T raised = in[i] < low ? low : in[i];
-    out[i] = high < raised ? high : raised;
-  }
+  for (int64_t i = begin; i < end; ++i) out[i] = Clip::limit(in[i], low, high);
 }
 
 template <typename T>

@@ -6,17 +6,18 @@
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/epilogue.h"
 
 namespace ferry::cpu {
 namespace {
 
-Support spatial_rank(const NodeFacts& node) {
+Support supports(const NodeFacts& node) {
   const TensorFacts& x = node.input(0);
   if (x.has_shape && x.rank() - 2 > kMaxSpatialRank) {
     return Support::no(ReasonCode::rank_or_layout,
                        "the input has " + std::to_string(x.rank() - 2) + " spatial axes");
   }
-  return Support::yes();
+  return supports_activation(node);
 }
 
 std::vector<int64_t> kernel_of(const NodeFacts& node) {
@@ -28,6 +29,7 @@ std::vector<int64_t> kernel_of(const NodeFacts& node) {
 struct State : KernelState {
   Convolution shape;
   bool has_bias = false;
+  ActivationFunction activation;
   void (*run)(const State&, const RunContext&) = nullptr;
   std::shared_ptr<const void> packed;
 };
@@ -45,7 +47,8 @@ void run_conv(const State& state, const RunContext& context) {
       state.shape,
       ConvolutionTensors<T>{context.input<T>(0), context.input<T>(1),
                             state.has_bias ? context.input<T>(2) : nullptr, context.output<T>(0),
-                            static_cast<const std::vector<PackedMatrix<T>>*>(state.packed.get())},
+                            static_cast<const std::vector<PackedMatrix<T>>*>(state.packed.get()),
+                            state.activation},
       context.threads);
 }
 
@@ -69,7 +72,9 @@ std::unique_ptr<KernelState> prepare_conv(const NodeFacts& node, Prepare& prepar
   state->shape.out_channels = w[0] / state->shape.groups;
   state->shape.window = Window::forward(node, kernel_of(node));
   state->has_bias = node.has_input(2);
-  visit(node.input(0).dtype, RealTypes(), [&]<typename T>() {
+  const DType dtype = node.input(0).dtype;
+  state->activation = activation_function(activation_of(*node.attributes), dtype);
+  visit(dtype, RealTypes(), [&]<typename T>() {
     state->run = run_conv<T>;
     state->packed = packed_weights<T>(state->shape, node, prepare);
   });
@@ -130,7 +135,13 @@ void run_conv_transpose(const State& state, const RunContext& context) {
       std::fill_n(y + c * size, size,
                   bias != nullptr ? bias[group * shape.out_channels + c] : T(0));
     }
-    if (positions == 0 || rows == 0 || size == 0) continue;
+    const auto activate = [&](int64_t begin, int64_t end) {
+      if (state.activation) state.activation(y + begin * size, (end - begin) * size);
+    };
+    if (positions == 0 || rows == 0 || size == 0) {
+      activate(0, shape.out_channels);
+      continue;
+    }
     Gemm<T> product;
     product.m = rows;
     product.n = positions;
@@ -146,6 +157,7 @@ void run_conv_transpose(const State& state, const RunContext& context) {
       for (int64_t c = begin; c < end; ++c) {
         scatter(shape.window, taps, columns + c * taps * positions, y + c * size);
       }
+      activate(begin, end);
     });
   }
 }
@@ -161,6 +173,7 @@ std::unique_ptr<KernelState> prepare_conv_transpose(const NodeFacts& node, Prepa
   shape.window = Window::transposed(node, kernel_of(node));
   state->has_bias = node.has_input(2);
   const DType dtype = node.input(0).dtype;
+  state->activation = activation_function(activation_of(*node.attributes), dtype);
   visit(dtype, RealTypes(), [&]<typename T>() { state->run = run_conv_transpose<T>; });
   prepare.set_workspace(dtype_bytes(
       dtype, shape.out_channels * shape.window.kernel_size() * shape.window.output_size()));
@@ -168,18 +181,14 @@ std::unique_ptr<KernelState> prepare_conv_transpose(const NodeFacts& node, Prepa
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "Conv",
-     .types = kReal,
-     .prepare = prepare_conv,
-     .run = run_state,
-     .supports = spatial_rank},
-    low_float_row<prepare_conv, run_state>("Conv", spatial_rank),
+    {.op = "Conv", .types = kReal, .prepare = prepare_conv, .run = run_state, .supports = supports},
+    low_float_row<prepare_conv, run_state>("Conv", supports),
     {.op = "ConvTranspose",
      .types = kReal,
      .prepare = prepare_conv_transpose,
      .run = run_state,
-     .supports = spatial_rank},
-    low_float_row<prepare_conv_transpose, run_state>("ConvTranspose", spatial_rank),
+     .supports = supports},
+    low_float_row<prepare_conv_transpose, run_state>("ConvTranspose", supports),
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ struct State : KernelState {
   float clip = 0;
   bool has[8] = {};
   bool y = false, y_h = false, y_c = false;
-  std::vector<RnnActivation> activations;  // f, g, h for each direction
+  std::vector<ActivationFunction> activations;  // f, g, h for each direction
   // Constant W and R of each direction as panels; empty where they come with the run.
   std::shared_ptr<const void> packed_w, packed_r;
   void (*run)(const State&, const RunContext&) = nullptr;
@@ -65,7 +65,7 @@ void clip_row(const State& state, T* data, int64_t count) {
 
 // One row of a step: from its gates before activation to the new c and h.
 template <typename T>
-void advance(const State& state, const RnnActivation* activations, const T* peepholes,
+void advance(const State& state, const ActivationFunction* activations, const T* peepholes,
              const Scratch<T>& scratch, T* gates, T* h, T* c) {
   const int64_t n = state.hidden;
   T* input = gates;
@@ -139,7 +139,7 @@ void run_direction(const State& state, const RunContext& context, int64_t direct
   const int64_t gates = state.gates();
   const int64_t hidden = state.hidden;
   const bool reverse = state.reverse_only || direction == 1;
-  const RnnActivation* activations = state.activations.data() + direction * 3;
+  const ActivationFunction* activations = state.activations.data() + direction * 3;
   const T* peepholes = state.has[7] ? context.input<T>(7) + direction * 3 * hidden : nullptr;
   const int32_t* lengths = state.has[4] ? context.input<int32_t>(4) : nullptr;
   const auto length = [&](int64_t b) {

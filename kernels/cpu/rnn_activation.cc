@@ -62,11 +62,11 @@ MapFunction map_of(DType dtype, size_t index, std::index_sequence<kIndices...>) 
 
 }  // namespace
 
-std::vector<RnnActivation> rnn_activations(const Attributes& attributes, DType dtype) {
+std::vector<ActivationFunction> rnn_activations(const Attributes& attributes, DType dtype) {
   const auto& names = attributes.get<std::vector<std::string>>("activations");
   const auto& alphas = attributes.get<std::vector<float>>("activation_alpha");
   const auto& betas = attributes.get<std::vector<float>>("activation_beta");
-  std::vector<RnnActivation> result;
+  std::vector<ActivationFunction> result;
   size_t next_alpha = 0, next_beta = 0;
   for (const std::string& name : names) {
     std::string lower = name;
@@ -77,13 +77,14 @@ std::vector<RnnActivation> rnn_activations(const Attributes& attributes, DType d
     if (found == std::end(kDefinitions)) {
       throw Error(ErrorCode::unsupported, "the activation \"" + name + "\" is not one of ONNX's");
     }
-    RnnActivation activation;
+    ActivationFunction activation;
     const size_t index = static_cast<size_t>(found - kDefinitions);
     activation.map =
         found->has_simd && dtype == float32
             ? simd_map(found->simd)
             : map_of(dtype, index, std::make_index_sequence<std::size(kDefinitions)>());
-    activation.parameters = {found->alpha, found->beta};
+    activation.parameters[0] = found->alpha;
+    activation.parameters[1] = found->beta;
     if (found->takes_alpha && next_alpha < alphas.size()) {
       activation.parameters[0] = alphas[next_alpha++];
     }

@@ -16,6 +16,16 @@ namespace {
 struct Abs {
   HWY_INLINE Vec operator()(Vec x, const float*) const { return hn::Abs(x); }
 };
+// min(max(x, low), high); NaN stays.
+HWY_INLINE Vec limit(Vec x, Vec low, Vec high) {
+  const Vec raised = hn::IfThenElse(hn::Lt(x, low), low, x);
+  return hn::IfThenElse(hn::Lt(high, raised), high, raised);
+}
+struct Clip {
+  HWY_INLINE Vec operator()(Vec x, const float* parameters) const {
+    return limit(x, constant(parameters[0]), constant(parameters[1]));
+  }
+};
 struct Exp {
   HWY_INLINE Vec operator()(Vec x, const float*) const { return exp(x); }
 };
@@ -35,6 +45,18 @@ struct GeluTanh {
         hn::Mul(constant(0.797884561f), hn::MulAdd(cube, constant(0.044715f), x));  // sqrt(2/pi)
     const Vec half = hn::Mul(x, constant(0.5f));
     return hn::MulAdd(half, tanh(inner), half);
+  }
+};
+struct HardSigmoid {
+  HWY_INLINE Vec operator()(Vec x, const float* parameters) const {
+    const Vec line = hn::MulAdd(x, constant(parameters[0]), constant(parameters[1]));
+    return limit(line, hn::Zero(F32()), constant(1.0f));
+  }
+};
+struct HardSwish {
+  HWY_INLINE Vec operator()(Vec x, const float*) const {
+    const Vec line = hn::Add(hn::Div(x, constant(6.0f)), constant(0.5f));
+    return hn::Mul(x, limit(line, hn::Zero(F32()), constant(1.0f)));
   }
 };
 struct LeakyRelu {
@@ -59,6 +81,11 @@ struct Sigmoid {
 };
 struct Sqrt {
   HWY_INLINE Vec operator()(Vec x, const float*) const { return hn::Sqrt(x); }
+};
+struct Swish {
+  HWY_INLINE Vec operator()(Vec x, const float* parameters) const {
+    return hn::Mul(x, sigmoid(hn::Mul(x, constant(parameters[0]))));
+  }
 };
 struct Tanh {
   HWY_INLINE Vec operator()(Vec x, const float*) const { return tanh(x); }
@@ -146,6 +173,8 @@ MapFunction find_map(SimdMap op) {
   switch (op) {
     case SimdMap::abs:
       return map<Abs>;
+    case SimdMap::clip:
+      return map<Clip>;
     case SimdMap::exp:
       return map<Exp>;
     case SimdMap::erf:
@@ -154,6 +183,10 @@ MapFunction find_map(SimdMap op) {
       return map<Gelu>;
     case SimdMap::gelu_tanh:
       return map<GeluTanh>;
+    case SimdMap::hard_sigmoid:
+      return map<HardSigmoid>;
+    case SimdMap::hard_swish:
+      return map<HardSwish>;
     case SimdMap::leaky_relu:
       return map<LeakyRelu>;
     case SimdMap::neg:
@@ -166,6 +199,8 @@ MapFunction find_map(SimdMap op) {
       return map<Sigmoid>;
     case SimdMap::sqrt:
       return map<Sqrt>;
+    case SimdMap::swish:
+      return map<Swish>;
     case SimdMap::tanh:
       return map<Tanh>;
   }

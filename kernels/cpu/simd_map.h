@@ -17,16 +17,20 @@ using RowFunction = void (*)(const void* a, const void* b, void* output, int64_t
 
 enum class SimdMap : uint8_t {
   abs,
+  clip,
   exp,
   erf,
   gelu,
   gelu_tanh,
+  hard_sigmoid,
+  hard_swish,
   leaky_relu,
   neg,
   reciprocal,
   relu,
   sigmoid,
   sqrt,
+  swish,
   tanh,
 };
 enum class SimdRow : uint8_t { add, sub, mul, div, max, min };

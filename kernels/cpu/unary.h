@@ -46,6 +46,15 @@ concept HasParameters = requires(const Attributes& attributes) {
 };
 
 template <typename Op>
+MapFunction map_function(DType dtype) {
+  if constexpr (HasSimd<Op>) {
+    if (dtype == float32) return simd_map(Op::kSimd);
+  }
+  return visit(dtype, typename Op::Types(),
+               []<typename T>() -> MapFunction { return scalar_map<Op, T>; });
+}
+
+template <typename Op>
 std::unique_ptr<KernelState> prepare_unary(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<UnaryState>();
   const DType dtype = node.input(0).dtype;
@@ -53,11 +62,7 @@ std::unique_ptr<KernelState> prepare_unary(const NodeFacts& node, Prepare&) {
   state->element_bytes = static_cast<int64_t>(element_size(dtype));
   state->cost = Op::kCost;
   if constexpr (HasParameters<Op>) state->parameters = Op::parameters(*node.attributes);
-  state->map = visit(dtype, typename Op::Types(),
-                     []<typename T>() -> MapFunction { return scalar_map<Op, T>; });
-  if constexpr (HasSimd<Op>) {
-    if (dtype == float32) state->map = simd_map(Op::kSimd);
-  }
+  state->map = map_function<Op>(dtype);
   return state;
 }
 

@@ -6,6 +6,7 @@
 
 #include "devices/cuda/error.h"
 #include "ferry/error.h"
+#include "kernels/cuda/activation.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/cuda/cublaslt_abi.h"
 #include "kernels/cuda/library.h"
@@ -156,6 +157,10 @@ class CublasLtGemm final : public GemmPlan {
       throw Error(ErrorCode::device_failed,
                   "cuBLASLt refused a matrix product with status " + std::to_string(status) + ".");
     }
+    // The library's own epilogues are not used: its Relu is not defined for NaN, its Gelu is the
+    // one by tanh. The matrices of the batch follow one another.
+    queue_activation(stream, problem_.activation, problem_.dtype, c,
+                     problem_.batch * problem_.m * problem_.n);
   }
 
  private:

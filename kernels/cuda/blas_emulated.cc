@@ -30,6 +30,7 @@ class EmulatedGemm final : public GemmPlan {
     gemm.k = p.k;
     gemm.alpha = p.alpha;
     gemm.c_stride = p.n;
+    gemm.activation = cpu::activation_function(p.activation, p.dtype);
     gemm.start = p.accumulate ? cpu::GemmStart::accumulate : cpu::GemmStart::zero;
     gemm.a = p.transpose_a ? cpu::MatrixView<T>{a, 1, p.m} : cpu::MatrixView<T>{a, p.k, 1};
     gemm.b = p.transpose_b ? cpu::MatrixView<T>{b, 1, p.k} : cpu::MatrixView<T>{b, p.n, 1};

@@ -6,6 +6,7 @@
 #include "kernels/cuda/arithmetic.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/cuda/element.h"
+#include "kernels/cuda/unary_operators.h"
 
 namespace ferry::cuda {
 namespace {
@@ -23,6 +24,7 @@ struct GemmArguments {
   int64_t batch;
   float alpha;
   bool accumulate;
+  Activation activation;
 };
 
 // The blocks stride over row tiles and batches beyond the grid's limits.
@@ -57,7 +59,7 @@ __global__ void gemm_kernel(GemmArguments p) {
         T& out = c[row * p.n + column];
         if (p.alpha != 1.0f) sum = static_cast<C>(static_cast<C>(p.alpha) * sum);
         if (p.accumulate) sum = Add::apply(sum, static_cast<C>(out));
-        out = static_cast<T>(sum);
+        out = static_cast<T>(activate(p.activation, sum));
       }
     }
   }
@@ -86,6 +88,7 @@ class PlainGemm final : public GemmPlan {
         .batch = p.batch,
         .alpha = p.alpha,
         .accumulate = p.accumulate,
+        .activation = p.activation,
     };
     const auto tiles = [](int64_t size) { return (size + kTile - 1) / kTile; };
     const dim3 grid(static_cast<unsigned>(tiles(p.n)),

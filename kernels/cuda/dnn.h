@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ferry/dtype.h"
+#include "graph/activation.h"
 #include "kernels/window.h"
 
 // The seam to a library for neural networks: cuDNN on a GPU (dnn_cudnn.cc), the CPU's kernels under
@@ -18,16 +19,19 @@ namespace ferry::cuda {
 // kernel...], y [batch, groups * out_channels, output...].
 // Transposed: x [batch, groups * in_channels, output...], w [groups * in_channels, out_channels,
 // kernel...], y [batch, groups * out_channels, input...], where input and output are those of the
-// window. `bias`, if there is one, has a number for each channel of y.
+// window. `bias`, if there is one, has a number for each channel of y. `activation` is of every
+// element of y.
 struct ConvProblem {
   DType dtype = DType::float32;
   bool transposed = false;
   bool bias = false;
+  Activation activation;
   int64_t batch = 0, groups = 1;
   int64_t in_channels = 0, out_channels = 0;  // of one group
   Window window;
 
   int64_t x_size() const { return transposed ? window.output_size() : window.input_size(); }
+  int64_t y_elements() const { return batch * groups * out_channels * y_size(); }
   int64_t y_size() const { return transposed ? window.input_size() : window.output_size(); }
 };
 

@@ -9,6 +9,7 @@
 
 #include "devices/cuda/error.h"
 #include "ferry/error.h"
+#include "kernels/cuda/activation.h"
 #include "kernels/cuda/bias.h"
 #include "kernels/cuda/cudnn_abi.h"
 #include "kernels/cuda/library.h"
@@ -198,6 +199,7 @@ class CudnnConv final : public ConvPlan {
       throw Error(ErrorCode::device_failed,
                   "cuDNN refused a convolution with status " + std::to_string(status) + ".");
     }
+    queue_activation(stream, problem_.activation, problem_.dtype, y, problem_.y_elements());
   }
 
  private:

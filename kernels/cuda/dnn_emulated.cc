@@ -18,13 +18,14 @@ class EmulatedConv final : public ConvPlan {
     shape_.in_channels = problem.in_channels;
     shape_.out_channels = problem.out_channels;
     shape_.window = problem.window;
+    activation_ = cpu::activation_function(problem.activation, problem.dtype);
   }
 
   void run(cudaStream_t stream, const void* x, const void* w, const void* bias, void* y,
            void*) const override {
     const auto view = [](const void* p) { return static_cast<T*>(emulation::kernel_view(p)); };
-    const cpu::ConvolutionTensors<T> tensors{view(x), view(w), bias ? view(bias) : nullptr, view(y),
-                                             nullptr};
+    const cpu::ConvolutionTensors<T> tensors{view(x), view(w), bias ? view(bias) : nullptr,
+                                             view(y), nullptr, activation_};
     // A copy of the sizes: the plan may be gone when the work runs.
     check(emulation::queue_host_work(
               "convolution", stream,
@@ -34,6 +35,7 @@ class EmulatedConv final : public ConvPlan {
 
  private:
   cpu::Convolution shape_;
+  cpu::ActivationFunction activation_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "kernels/cuda/dnn.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/map.h"
+#include "kernels/cuda/unary_operators.h"
 #include "kernels/cuda/window3.h"
 
 namespace ferry::cuda {
@@ -18,6 +19,7 @@ struct ConvArguments {
   const T* w;
   const T* bias;  // or nullptr
   T* y;
+  Activation activation;
 };
 
 template <typename T>
@@ -52,7 +54,7 @@ struct ConvForwardMap {
         }
       }
     }
-    p.y[index] = static_cast<T>(sum);
+    p.y[index] = static_cast<T>(activate(p.activation, sum));
   }
 };
 
@@ -101,7 +103,7 @@ struct ConvTransposedMap {
         }
       }
     }
-    p.y[index] = static_cast<T>(sum);
+    p.y[index] = static_cast<T>(activate(p.activation, sum));
   }
 };
 
@@ -128,7 +130,8 @@ class PlainConv final : public ConvPlan {
           .x = static_cast<const T*>(x),
           .w = static_cast<const T*>(w),
           .bias = static_cast<const T*>(bias),
-          .y = static_cast<T*>(y)};
+          .y = static_cast<T*>(y),
+          .activation = problem_.activation};
       if (problem_.transposed) {
         launch_map(stream, count_, ConvTransposedMap<T>{arguments});
       } else {

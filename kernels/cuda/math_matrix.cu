@@ -9,6 +9,7 @@
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/walk.h"
+#include "kernels/epilogue.h"
 
 namespace ferry::cuda {
 namespace {
@@ -20,6 +21,30 @@ void* element(void* data, int64_t index, DType dtype) {
   return static_cast<std::byte*>(data) + index * (dtype_bits(dtype) / 8);
 }
 
+// What the product is added to: scale * C, where C broadcasts to the output.
+template <typename T>
+struct ScaledBroadcastMap {
+  Walk<1> walk;
+  const T* in;
+  T* out;
+  float scale;
+
+  __device__ void operator()(uint32_t index) const {
+    int64_t from[1];
+    walk.offsets(index, from);
+    const auto value = static_cast<Compute<T>>(in[from[0]]);
+    out[index] = static_cast<T>(scale == 1.0f ? value : static_cast<Compute<T>>(scale) * value);
+  }
+};
+
+void queue_scaled_broadcast(const RunContext& context, DType dtype, const Walk<1>& walk,
+                            float scale) {
+  visit(dtype, MatrixTypes(), [&]<typename T>() {
+    launch_map(context, walk.count,
+               ScaledBroadcastMap<T>{walk, context.input<T>(2), context.output<T>(0), scale});
+  });
+}
+
 // ---- MatMul: matrices in the last two axes, the others broadcast
 // ----------------------------------
 
@@ -29,6 +54,8 @@ struct MatMulState : KernelState {
   // Offsets of A and B in elements: one strided batch of products each.
   std::vector<std::array<int64_t, 2>> groups;
   int64_t group_stride = 0;  // elements of the output from group to group
+  bool has_bias = false;
+  Walk<1> bias;  // over the output
 };
 
 // The largest power of two, up to that of allocations, that divides all offsets in bytes.
@@ -68,6 +95,7 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
   if (b.size() == 1) b.push_back(1);
   GemmProblem problem;
   problem.dtype = state->dtype = node.input(0).dtype;
+  problem.activation = activation_of(*node.attributes);
   problem.m = a[a.size() - 2];
   problem.k = a.back();
   problem.n = b.back();
@@ -75,6 +103,11 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
   b.resize(b.size() - 2);
   const Walk<2> walk = broadcast_walk<2>(batch_shape(a, b), {&a, &b});
   if (walk.count == 0 || problem.m == 0 || problem.n == 0) return state;
+
+  state->has_bias = problem.accumulate = node.has_input(2);
+  if (state->has_bias) {
+    state->bias = broadcast_walk<1>(node.output(0).shape, {&node.input(2).shape});
+  }
 
   // The innermost axes that both operands walk evenly are one strided batch.
   const int64_t a_matrix = problem.m * problem.k, b_matrix = problem.k * problem.n;
@@ -109,6 +142,7 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
 
 void run_matmul(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const MatMulState*>(kernel_state);
+  if (state.has_bias) queue_scaled_broadcast(context, state.dtype, state.bias, 1.0f);
   for (size_t i = 0; i < state.groups.size(); ++i) {
     const int64_t out = static_cast<int64_t>(i) * state.group_stride;
     state.plan->run(stream_of(context).activate(),
@@ -120,21 +154,6 @@ void run_matmul(const KernelState* kernel_state, const RunContext& context) {
 
 // ---- Gemm: alpha * A' * B' + beta * C, where C broadcasts
 // -----------------------------------------
-
-template <typename T>
-struct ScaledBroadcastMap {
-  Walk<1> walk;
-  const T* in;
-  T* out;
-  float scale;
-
-  __device__ void operator()(uint32_t index) const {
-    int64_t from[1];
-    walk.offsets(index, from);
-    const auto value = static_cast<Compute<T>>(in[from[0]]);
-    out[index] = static_cast<T>(scale == 1.0f ? value : static_cast<Compute<T>>(scale) * value);
-  }
-};
 
 struct GemmState : KernelState {
   std::unique_ptr<GemmPlan> plan;  // nullptr: the output is empty
@@ -152,6 +171,7 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
   problem.transpose_a = node.attributes->get_int("transA") != 0;
   problem.transpose_b = node.attributes->get_int("transB") != 0;
   problem.alpha = node.attributes->get_float("alpha");
+  problem.activation = activation_of(*node.attributes);
   problem.m = output[0];
   problem.n = output[1];
   problem.k = problem.transpose_a ? a[0] : a[1];
@@ -166,23 +186,22 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
 void run_gemm(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const GemmState*>(kernel_state);
   if (!state.plan) return;
-  if (state.beta != 0.0f) {
-    visit(state.dtype, MatrixTypes(), [&]<typename T>() {
-      launch_map(
-          context, state.walk.count,
-          ScaledBroadcastMap<T>{state.walk, context.input<T>(2), context.output<T>(0), state.beta});
-    });
-  }
+  if (state.beta != 0.0f) queue_scaled_broadcast(context, state.dtype, state.walk, state.beta);
   state.plan->run(stream_of(context).activate(), context.inputs[0], context.inputs[1],
                   context.outputs[0], context.workspace);
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "Gemm", .types = type_set(MatrixTypes()), .prepare = prepare_gemm, .run = run_gemm},
+    {.op = "Gemm",
+     .types = type_set(MatrixTypes()),
+     .prepare = prepare_gemm,
+     .run = run_gemm,
+     .supports = supports_activation},
     {.op = "MatMul",
      .types = type_set(MatrixTypes()),
      .prepare = prepare_matmul,
-     .run = run_matmul},
+     .run = run_matmul,
+     .supports = supports_matmul_epilogue},
 };
 
 }  // namespace

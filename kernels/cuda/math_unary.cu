@@ -3,25 +3,13 @@
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
+#include "kernels/cuda/unary_operators.h"
 
 namespace ferry::cuda {
 namespace {
 
-// ---- the operators: apply() in the compute type; parameters are members
-// --------------------------
-
-using SignedTypes =
-    TypeList<float, double, __half, __nv_bfloat16, int8_t, int16_t, int32_t, int64_t>;
-
-struct OnFloats {
-  using Types = FloatTypes;
-};
-struct OnSigned {
-  using Types = SignedTypes;
-};
-struct OnNumbers {
-  using Types = NumericTypes;
-};
+// ---- the operators that only kernels of their own need: see unary_operators.h
+// --------------------------------------------------------------------------
 
 struct Neg : OnSigned {
   template <typename T>
@@ -35,20 +23,6 @@ struct Abs : OnNumbers {
   __device__ T apply(T x) const {
     if constexpr (std::is_floating_point_v<T>) return fabs(x);
     return x < T(0) ? Sub::apply(T(0), x) : x;
-  }
-};
-struct Relu : OnSigned {
-  template <typename T>
-  __device__ T apply(T x) const {
-    return x < T(0) ? T(0) : x;  // NaN stays
-  }
-};
-struct LeakyRelu : OnFloats {
-  float alpha = 0;
-  explicit LeakyRelu(const Attributes& attributes) : alpha(attributes.get_float("alpha")) {}
-  template <typename T>
-  __device__ T apply(T x) const {
-    return x < T(0) ? x * T(alpha) : x;
   }
 };
 struct Sqrt : OnFloats {
@@ -87,12 +61,6 @@ struct Cos : OnFloats {
     return cos(x);
   }
 };
-struct Tanh : OnFloats {
-  template <typename T>
-  __device__ T apply(T x) const {
-    return tanh(x);
-  }
-};
 // Integers: computed as double, truncated.
 struct Erf : OnNumbers {
   template <typename T>
@@ -101,29 +69,6 @@ struct Erf : OnNumbers {
     return static_cast<T>(erf(static_cast<double>(x)));
   }
 };
-struct Sigmoid : OnFloats {
-  template <typename T>
-  __device__ T apply(T x) const {
-    const T e = exp(-fabs(x));
-    return (x < T(0) ? e : T(1)) / (T(1) + e);
-  }
-};
-// 0.5 * x * (1 + erf(x / sqrt(2)))
-struct Gelu : OnFloats {
-  template <typename T>
-  __device__ T apply(T x) const {
-    return T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));
-  }
-};
-// 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
-struct GeluTanh : OnFloats {
-  template <typename T>
-  __device__ T apply(T x) const {
-    const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
-    return T(0.5) * x * (T(1) + tanh(inner));
-  }
-};
-
 // ---- one kernel for all of them
 // ------------------------------------------------------------------
 
@@ -153,8 +98,8 @@ struct OpState : UnaryState {
 
 template <typename Op>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
-  if constexpr (std::is_constructible_v<Op, const Attributes&>) {
-    return std::make_unique<OpState<Op>>(node, Op(*node.attributes));
+  if constexpr (requires { Op::from(*node.attributes); }) {
+    return std::make_unique<OpState<Op>>(node, Op::from(*node.attributes));
   } else {
     return std::make_unique<OpState<Op>>(node, Op());
   }
@@ -240,6 +185,8 @@ constexpr Kernel kKernels[] = {
     unary<Exp>("Exp"),
     gelu<Gelu>(exact),
     gelu<GeluTanh>(by_tanh),
+    unary<HardSigmoid>("HardSigmoid"),
+    unary<HardSwish>("HardSwish"),
     unary<LeakyRelu>("LeakyRelu"),
     unary<Log>("Log"),
     unary<Neg>("Neg"),
@@ -248,6 +195,7 @@ constexpr Kernel kKernels[] = {
     unary<Sigmoid>("Sigmoid"),
     unary<Sin>("Sin"),
     unary<Sqrt>("Sqrt"),
+    unary<Swish>("Swish"),
     unary<Tanh>("Tanh"),
 };
 

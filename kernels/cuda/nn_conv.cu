@@ -1,16 +1,24 @@
 // Conv and ConvTranspose, through the seam to the library (dnn.h).
+#include "kernels/cuda/activation.h"
 #include "kernels/cuda/bias.h"
 #include "kernels/cuda/dnn.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/window3.h"
+#include "kernels/epilogue.h"
 
 namespace ferry::cuda {
 namespace {
 
+Support supports(const NodeFacts& node) {
+  const Support window = within_three_axes(node);
+  return window.ok ? supports_activation(node) : window;
+}
+
 struct State : KernelState {
   ConvProblem problem;
-  std::unique_ptr<ConvPlan> plan;  // nullptr: no term is added, so y is the bias alone
+  // nullptr: no term is added, so y is the bias alone, and its activation.
+  std::unique_ptr<ConvPlan> plan;
 };
 
 std::unique_ptr<KernelState> prepare_problem(const ConvProblem& problem, Prepare& prepare) {
@@ -31,6 +39,7 @@ ConvProblem common_problem(const NodeFacts& node) {
   ConvProblem problem;
   problem.dtype = node.input(0).dtype;
   problem.bias = node.has_input(2);
+  problem.activation = activation_of(*node.attributes);
   problem.batch = node.input(0).shape[0];
   problem.groups = node.attributes->get_int("group");
   return problem;
@@ -68,21 +77,20 @@ void run(const KernelState* kernel_state, const RunContext& context) {
     return state.plan->run(stream_of(context).activate(), context.inputs[0], context.inputs[1],
                            bias, context.outputs[0], context.workspace);
   }
-  spread_bias(stream_of(context).activate(), problem.dtype, bias, context.outputs[0], problem.batch,
+  const cudaStream_t stream = stream_of(context).activate();
+  spread_bias(stream, problem.dtype, bias, context.outputs[0], problem.batch,
               problem.groups * problem.out_channels, problem.y_size());
+  queue_activation(stream, problem.activation, problem.dtype, context.outputs[0],
+                   problem.y_elements());
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "Conv",
-     .types = kFloatTypes,
-     .prepare = prepare_conv,
-     .run = run,
-     .supports = within_three_axes},
+    {.op = "Conv", .types = kFloatTypes, .prepare = prepare_conv, .run = run, .supports = supports},
     {.op = "ConvTranspose",
      .types = kFloatTypes,
      .prepare = prepare_conv_transpose,
      .run = run,
-     .supports = within_three_axes},
+     .supports = supports},
 };
 
 }  // namespace

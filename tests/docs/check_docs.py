@@ -35,7 +35,7 @@ for page in pages:
             failures.append(f"{page.name}: the link {link} leads nowhere")
 
 guide = (source / "docs/adding-an-operator.md").read_text()
-named = re.findall(r"`((?:importer|graph|kernels|tests)/[\w/.]+\.(?:cc|cu))`", guide)
+named = re.findall(r"`((?:importer|graph|kernels|tests)/[\w/.]+\.(?:cc|cu|h))`", guide)
 sources = "\n".join((source / name).read_text() for name in named)
 for block in re.findall(r"^```cpp\n(.*?)^```$", guide, re.M | re.S):
     for line in block.splitlines():
