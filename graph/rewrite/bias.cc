@@ -1,42 +1,69 @@
 #include <algorithm>
+#include <optional>
 
 #include "graph/rewrite/fold.h"
 #include "graph/rewrite/rewrite.h"
 
-// An added bias into the convolution before it:
-//  1. Add(Conv(x, W), c) or Add(c, Conv(x, W)), where the convolution has no bias and constant
-//  weights
-//     and only the Add reads its output.
-//  2. c is a constant with one element for each output channel: its shape is the channel count at
-//  the
-//     channel axis and 1 elsewhere, and its rank is not above the convolution's.
-//  3. c becomes the bias, as a vector; the convolution writes the output of the Add.
+// An added bias into the product before it:
+//  1. Add(p, c) or Add(c, p), where p = Conv, ConvTranspose, Gemm or MatMul has no bias yet and
+//     constant weights (of MatMul: a matrix), and only the Add reads its output.
+//  2. c is a floating constant with one element for each output channel, which are the last axis of
+//     Gemm and MatMul: its shape is the channel count there and 1 elsewhere, and its rank is not
+//     above the product's.
+//  3. c becomes the bias, as a vector: input 2 (of MatMul too, where ONNX has none; of Gemm with
+//     beta = 1). The product writes the output of the Add.
 namespace ferry {
 namespace {
 
-// Whether `shape` is [channels, 1, ...] once its leading ones are dropped, for `spatial` axes.
-bool is_channel_vector(Shape shape, int64_t channels, int64_t spatial) {
-  while (static_cast<int64_t>(shape.size()) > spatial + 1 && shape.front() == 1) {
-    shape.erase(shape.begin());
+// Where a product has its channels.
+struct Channels {
+  int64_t count = 0;
+  int64_t axes_after = 0;  // axes of the output behind that of the channels
+  int64_t rank = 0;        // of the output, at least
+};
+
+std::optional<Channels> channels_of(const Graph& graph, const Node& node, const Tensor& weight) {
+  const Shape& w = weight.shape();
+  if (node.op == "Conv") return Channels{w[0], weight.dim() - 2, weight.dim()};
+  if (node.op == "ConvTranspose") {
+    return Channels{w[1] * node.attributes.get_int("group"), weight.dim() - 2, weight.dim()};
   }
-  if (static_cast<int64_t>(shape.size()) != spatial + 1 || shape[0] != channels) return false;
+  if (weight.dim() != 2) return std::nullopt;
+  if (node.op == "Gemm") return Channels{w[node.attributes.get_int("transB") != 0 ? 0 : 1], 0, 2};
+  const auto& shape = graph.value(node.outputs[0]).type.shape;
+  return Channels{w[1], 0, shape ? static_cast<int64_t>(shape->size()) : 1};
+}
+
+bool is_channel_vector(Shape shape, const Channels& channels) {
+  const auto size = static_cast<size_t>(channels.axes_after) + 1;
+  if (static_cast<int64_t>(shape.size()) > channels.rank) return false;
+  while (shape.size() > size && shape.front() == 1) shape.erase(shape.begin());
+  if (shape.size() != size || shape[0] != channels.count) return false;
   return std::ranges::all_of(shape.begin() + 1, shape.end(), [](int64_t n) { return n == 1; });
 }
 
-bool fold(Graph& graph, NodeId id, NodeId conv, ValueId constant) {
-  Node& target = graph.node(conv);
+bool fold(Graph& graph, NodeId id, NodeId product, ValueId constant) {
+  const Node& target = graph.node(product);
   if (target.inputs.size() > 2 && target.inputs[2] != kNoValue) return false;
+  if (target.attributes.has("activation")) return false;
   const Tensor& weight = graph.value(target.inputs[1]).constant;
   const Tensor bias = graph.value(constant).constant;
-  if (!weight.defined() || !bias.defined() || bias.dtype() != weight.dtype()) return false;
-  const int64_t channels = weight.shape()[0], spatial = weight.dim() - 2;
-  if (bias.dim() > weight.dim() || !is_channel_vector(bias.shape(), channels, spatial))
+  if (!weight.defined() || !bias.defined() || bias.dtype() != weight.dtype() ||
+      !is_floating(bias.dtype())) {
     return false;
-  const ValueId vector =
-      graph.add_constant(graph.unique_name(graph.value(constant).name), bias.reshape({channels}));
-  graph.node(conv).inputs.resize(3);
-  graph.node(conv).inputs[2] = vector;
-  absorb(graph, id, conv);
+  }
+  const std::optional<Channels> channels = channels_of(graph, target, weight);
+  if (!channels || !is_channel_vector(bias.shape(), *channels)) return false;
+  ValueId vector = constant;
+  if (bias.dim() != 1) {
+    vector = graph.add_constant(graph.unique_name(graph.value(constant).name),
+                                bias.reshape({channels->count}));
+  }
+  Node& node = graph.node(product);
+  node.inputs.resize(3);
+  node.inputs[2] = vector;
+  if (node.op == "Gemm") node.attributes.set("beta", 1.0f);
+  absorb(graph, id, product);
   return true;
 }
 
@@ -51,8 +78,9 @@ bool fold_bias(Graph& graph) {
     if (graph.node(id).op != "Add") continue;
     for (const size_t port : {0, 1}) {
       const Node& add = graph.node(id);
-      const NodeId conv = sole_producer(graph, readers, add.inputs[port], {"Conv"});
-      if (conv != kNoNode && fold(graph, id, conv, add.inputs[1 - port])) {
+      const NodeId product = sole_producer(graph, readers, add.inputs[port],
+                                           {"Conv", "ConvTranspose", "Gemm", "MatMul"});
+      if (product != kNoNode && fold(graph, id, product, add.inputs[1 - port])) {
         changed = true;
         break;
       }

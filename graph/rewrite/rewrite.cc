@@ -13,6 +13,7 @@ std::span<const Rewrite> rewrites() {
       {"common_subexpressions", share_common_subexpressions},
       {"batch_normalization", fold_batch_normalization},
       {"bias", fold_bias},
+      {"activation", fold_activation},
       {"dead_code", remove_dead_code},
   };
   return kRewrites;

@@ -29,5 +29,6 @@ bool remove_identities(Graph& graph);
 bool share_common_subexpressions(Graph& graph);
 bool fold_batch_normalization(Graph& graph);
 bool fold_bias(Graph& graph);
+bool fold_activation(Graph& graph);
 
 }  // namespace ferry

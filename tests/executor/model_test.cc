@@ -316,6 +316,42 @@ TEST(Model, ConvertsFloatsAndLeavesIntegers) {
   EXPECT_EQ(error_of([&] { model_of(builder).to(int32); }).code(), ErrorCode::invalid_argument);
 }
 
+// y = Relu(x * w + b), h = Sigmoid(x * v) * (x * v), on every device with and without the rewrites.
+TEST(Model, EpiloguesGiveWhatTheirNodesGive) {
+  ModelBuilder builder;
+  builder.input("x", float32, {"batch", 2}).output("y", float32, {"batch", 3});
+  builder.output("h", float32, {"batch", 2});
+  builder.initializer<float>("w", {1, -2, 3, -4, 5, -6}, {2, 3});
+  builder.initializer<float>("b", {0.5f, -0.5f, 0.25f}, {3});
+  builder.initializer<float>("v", {1, 2, 3, 4}, {2, 2});
+  builder.node("MatMul", {"x", "w"}, {"p"}).name("product");
+  builder.node("Add", {"p", "b"}, {"q"}).name("bias");
+  builder.node("Relu", {"q"}, {"y"}).name("relu");
+  builder.node("MatMul", {"x", "v"}, {"r"}).name("other");
+  builder.node("Sigmoid", {"r"}, {"s"}).name("sigmoid");
+  builder.node("Mul", {"r", "s"}, {"h"}).name("mul");
+  for (const DType dtype : {float32, float64, float16}) {
+    for (const char* device : kDevices) {
+      Model fused = model_of(builder);
+      Model apart = model_of(builder, {.disabled_rewrites = {"bias", "activation"}});
+      const Tensor x = Tensor::from({{1, 2}, {-3, 1}, {0.5f, -0.25f}}).to(dtype);
+      fused.to(dtype).to(Device(device));
+      apart.to(dtype).to(Device(device));
+      ASSERT_EQ(fused.placement().nodes().size(), 2u);
+      EXPECT_THAT(fused.placement().nodes()[0].sources, ElementsAre("product", "bias", "relu"));
+      EXPECT_THAT(fused.placement().nodes()[1].sources, ElementsAre("other", "sigmoid", "mul"));
+      EXPECT_EQ(apart.placement().nodes().size(), 6u);
+      const Outputs one = fused.run({{"x", x}}), other = apart.run({{"x", x}});
+      for (const char* name : {"y", "h"}) {
+        const Tensor a = one[name].to(float64), b = other[name].to(float64);
+        for (int64_t i = 0; i < a.numel(); ++i) {
+          EXPECT_NEAR(a.span<double>()[i], b.span<double>()[i], dtype == float16 ? 2e-2 : 1e-6);
+        }
+      }
+    }
+  }
+}
+
 TEST(Model, MovingKeepsTheParameters) {
   Model model = model_of(scale_model());
   model.to(Device("sim:0")).cpu();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <limits>
 
 #include "ferry/error.h"
 #include "tests/support/graph_builder.h"
@@ -171,6 +172,222 @@ TEST(Rewrite, AnAddedChannelVectorBecomesTheBias) {
       EXPECT_THAT(graph.value(only_node(graph).inputs[2]).constant.span<float>(),
                   ElementsAre(3, 3));
     }
+  }
+}
+
+// Gemm and MatMul of x [2, 3] with W [3, 2], then an Add of `bias`, which is [2] along the columns.
+struct RowBias {
+  std::string op;
+  Shape bias;
+  bool folds;
+  bool second_reader = false;
+};
+
+TEST(Rewrite, AnAddedRowBecomesTheBiasOfAMatrixProduct) {
+  const RowBias kCases[] = {
+      {"MatMul", {2}, true},        {"MatMul", {1, 2}, true},  {"MatMul", {1, 1, 2}, false},
+      {"MatMul", {1}, false},       {"MatMul", {2, 1}, false}, {"MatMul", {}, false},
+      {"MatMul", {2}, false, true}, {"Gemm", {2}, true},       {"Gemm", {1, 2}, true},
+      {"Gemm", {2, 2}, false},
+  };
+  for (const RowBias& c : kCases) {
+    GraphBuilder build;
+    build.input("x", {2, 3});
+    build.constant("w", Tensor::zeros({3, 2}));
+    build.constant("c", Tensor::full(c.bias, 3));
+    Node& product = build.node(c.op, {"x", "w"}, {"a"}, {2, 2});
+    product.sources = {"product"};
+    if (c.op == "Gemm") {
+      product.attributes.set("transB", int64_t{0});
+      product.attributes.set("beta", 0.5f);
+    }
+    build.node("Add", {"a", "c"}, {"y"}, {2, 2}).sources = {"sum"};
+    if (c.second_reader) build.node("Neg", {"a"}, {"z"}, {2, 2});
+    Graph& graph = c.second_reader ? build.outputs({"y", "z"}) : build.outputs({"y"});
+    EXPECT_EQ(fold_bias(graph), c.folds) << c.op << " " << to_string(std::span(c.bias));
+    verify(graph, "bias");
+    if (!c.folds) continue;
+    const Node& node = only_node(graph);
+    EXPECT_THAT(node.sources, ElementsAre("product", "sum"));
+    EXPECT_THAT(graph.value(node.inputs[2]).constant.span<float>(), ElementsAre(3, 3));
+    if (c.op == "Gemm") {
+      EXPECT_EQ(node.attributes.get_float("beta"), 1);
+    }
+  }
+}
+
+TEST(Rewrite, ABiasThatIsThereOrOfIntegersStays) {
+  for (const DType dtype : {float32, int32}) {
+    GraphBuilder build;
+    build.input("x", {2, 3}, dtype);
+    build.constant("w", Tensor::zeros({3, 2}, dtype));
+    build.constant("c", Tensor::full({2}, 3, dtype));
+    const bool has_bias = dtype == float32;
+    build.node(
+        "MatMul",
+        has_bias ? std::vector<std::string>{"x", "w", "c"} : std::vector<std::string>{"x", "w"},
+        {"a"}, {2, 2}, dtype);
+    build.node("Add", {"a", "c"}, {"y"}, {2, 2}, dtype);
+    EXPECT_FALSE(fold_bias(build.outputs({"y"})));
+  }
+}
+
+// What becomes of a MatMul and the node behind it.
+struct ActivationCase {
+  std::string op;
+  Attributes attributes;
+  std::vector<std::string> inputs;  // after x
+  std::string activation;           // "": it stays
+  std::vector<float> parameters = {};
+  DType dtype = float32;
+};
+
+Attributes one(const std::string& name, Attribute value) {
+  Attributes attributes;
+  attributes.set(name, std::move(value));
+  return attributes;
+}
+
+TEST(Rewrite, AnActivationBecomesPartOfTheProduct) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Attributes hard = one("alpha", 0.25f);
+  hard.set("beta", 0.75f);
+  const ActivationCase kCases[] = {
+      {"Relu", {}, {}, "Relu"},
+      {"LeakyRelu", one("alpha", 0.5f), {}, "LeakyRelu", {0.5f}},
+      {"Sigmoid", {}, {}, "Sigmoid"},
+      {"Tanh", {}, {}, "Tanh"},
+      {"Gelu", one("approximate", std::string("none")), {}, "Gelu"},
+      {"Gelu", one("approximate", std::string("tanh")), {}, "FastGelu"},
+      {"HardSigmoid", hard, {}, "HardSigmoid", {0.25f, 0.75f}},
+      {"HardSwish", {}, {}, "HardSwish"},
+      {"Swish", one("alpha", 2.0f), {}, "Swish", {2}},
+      {"Clip", {}, {"zero", "six"}, "Clip", {0, 6}},
+      {"Clip", {}, {"zero"}, "Clip", {0, kInfinity}},
+      {"Clip", {}, {"", "six"}, "Clip", {-kInfinity, 6}},
+      {"Relu", {}, {}, "Relu", {}, float16},
+      {"Relu", {}, {}, "", {}, int32},           // a product of integers
+      {"Clip", {}, {"zero", "late"}, ""},        // a limit that a run gives
+      {"Clip", {}, {"tenth"}, "", {}, float64},  // no float32
+      {"Softplus", {}, {}, ""},
+  };
+  for (const ActivationCase& c : kCases) {
+    SCOPED_TRACE(c.op + " -> " + c.activation);
+    GraphBuilder build;
+    build.input("x", {2, 3}, c.dtype);
+    build.input("late", {}, c.dtype);
+    build.constant("w", Tensor::zeros({3, 3}, c.dtype));
+    build.constant("zero", Tensor::scalar(0.0f).to(c.dtype));
+    build.constant("six", Tensor::scalar(6.0f).to(c.dtype));
+    build.constant("tenth", Tensor::scalar(0.1));
+    build.node("MatMul", {"x", "w"}, {"a"}, {2, 3}, c.dtype).sources = {"product"};
+    std::vector<std::string> inputs{"a"};
+    inputs.insert(inputs.end(), c.inputs.begin(), c.inputs.end());
+    Node& node = build.node(c.op, inputs, {"y"}, {2, 3}, c.dtype);
+    node.attributes = c.attributes;
+    node.sources = {"activation"};
+    Graph& graph = build.outputs({"y"});
+    EXPECT_EQ(fold_activation(graph), !c.activation.empty());
+    verify(graph, "activation");
+    if (c.activation.empty()) {
+      EXPECT_EQ(graph.order().size(), 2u);
+      continue;
+    }
+    ASSERT_THAT(ops_of(graph), ElementsAre("MatMul"));
+    const Node& product = only_node(graph);
+    EXPECT_EQ(product.outputs[0], graph.find_value("y"));
+    EXPECT_EQ(product.attributes.get_string("activation"), c.activation);
+    EXPECT_EQ(product.attributes.get<std::vector<float>>("activation_params"), c.parameters);
+    EXPECT_THAT(product.sources, ElementsAre("product", "activation"));
+  }
+}
+
+TEST(Rewrite, TheTwoNodesOfSwishBecomePartOfTheProduct) {
+  for (const bool swapped : {false, true}) {
+    GraphBuilder build;
+    build.input("x", {2, 3});
+    build.constant("w", Tensor::zeros({3, 3}));
+    build.node("MatMul", {"x", "w"}, {"a"}).sources = {"product"};
+    build.node("Sigmoid", {"a"}, {"s"}).sources = {"sigmoid"};
+    build
+        .node("Mul",
+              swapped ? std::vector<std::string>{"s", "a"} : std::vector<std::string>{"a", "s"},
+              {"y"})
+        .sources = {"mul"};
+    Graph& graph = build.outputs({"y"});
+    EXPECT_TRUE(fold_activation(graph));
+    verify(graph, "activation");
+    ASSERT_THAT(ops_of(graph), ElementsAre("MatMul"));
+    EXPECT_EQ(only_node(graph).attributes.get_string("activation"), "Swish");
+    EXPECT_THAT(only_node(graph).sources, ElementsAre("product", "sigmoid", "mul"));
+  }
+}
+
+TEST(Rewrite, ActivationsStayWhereTheyMust) {
+  const auto product = [](GraphBuilder& build) {
+    build.input("x", {2, 3});
+    build.constant("w", Tensor::zeros({3, 3}));
+    build.node("MatMul", {"x", "w"}, {"a"});
+  };
+  {
+    GraphBuilder build;  // somebody else reads the product
+    product(build);
+    build.node("Relu", {"a"}, {"y"});
+    build.node("Neg", {"a"}, {"z"});
+    EXPECT_FALSE(fold_activation(build.outputs({"y", "z"})));
+  }
+  {
+    GraphBuilder build;  // the product is an output
+    product(build);
+    build.node("Relu", {"a"}, {"y"});
+    EXPECT_FALSE(fold_activation(build.outputs({"y", "a"})));
+  }
+  {
+    GraphBuilder build;  // a third reader of x in Mul(x, Sigmoid(x))
+    product(build);
+    build.node("Sigmoid", {"a"}, {"s"});
+    build.node("Mul", {"a", "s"}, {"y"});
+    build.node("Neg", {"a"}, {"z"});
+    EXPECT_FALSE(fold_activation(build.outputs({"y", "z"})));
+  }
+  {
+    GraphBuilder build;  // somebody reads the Sigmoid
+    product(build);
+    build.node("Sigmoid", {"a"}, {"s"});
+    build.node("Mul", {"a", "s"}, {"y"});
+    EXPECT_FALSE(fold_activation(build.outputs({"y", "s"})));
+  }
+  {
+    GraphBuilder build;  // one activation a product
+    product(build);
+    build.node("Relu", {"a"}, {"b"});
+    build.node("Tanh", {"b"}, {"y"});
+    Graph& graph = build.outputs({"y"});
+    EXPECT_TRUE(fold_activation(graph));
+    verify(graph, "activation");
+    EXPECT_THAT(ops_of(graph), ElementsAre("MatMul", "Tanh"));
+    EXPECT_FALSE(fold_activation(graph));
+  }
+  {
+    GraphBuilder build;  // a bias after an activation is none
+    product(build);
+    build.constant("c", Tensor::zeros({3}));
+    build.node("Relu", {"a"}, {"b"});
+    build.node("Add", {"b", "c"}, {"y"});
+    Graph& graph = build.outputs({"y"});
+    EXPECT_TRUE(fold_activation(graph));
+    EXPECT_FALSE(fold_bias(graph));
+  }
+}
+
+TEST(Rewrite, TheVerifierKnowsActivations) {
+  for (const auto& [op, name] : {std::pair("Neg", "Relu"), std::pair("MatMul", "Relo")}) {
+    GraphBuilder build;
+    build.input("x", {3, 3});
+    Node& node = build.node(op, {"x", "x"}, {"y"}, {3, 3});
+    node.attributes.set("activation", std::string(name));
+    node.attributes.set("activation_params", std::vector<float>{});
+    EXPECT_THROW(verify(build.outputs({"y"}), "the test"), Error) << op;
   }
 }
 

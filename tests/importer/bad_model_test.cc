@@ -184,6 +184,11 @@ TEST(BadModel, Operators) {
        "there are 0 inputs, opset 21 takes 1"},
       {"too many inputs", [](auto& m) { relu(m)->add_input("x"); }, ProblemCode::arity,
        "there are 2 inputs, opset 21 takes 1"},
+      {"a bias of MatMul",
+       [](auto& m) {
+         m.node("MatMul", {"x", "x", "x"}, {"z"}).name("matmul");
+       },
+       ProblemCode::arity, "there are 3 inputs, opset 21 takes 2"},
       {"too many outputs", [](auto& m) { relu(m)->add_output("z"); }, ProblemCode::arity,
        "there are 2 outputs, opset 21 gives 1"},
       {"left out", [](auto& m) { relu(m)->set_input(0, ""); }, ProblemCode::arity,
@@ -243,6 +248,11 @@ TEST(BadModel, Attributes) {
   run({
       {"unknown", gemm([](NodeBuilder n) { n.attr("alpah", 1.f); }), ProblemCode::attribute,
        "there is no attribute 'alpah'. Did you mean 'alpha'?"},
+      {"an activation", conv([](NodeBuilder n) { n.attr("activation", "Relu"); }),
+       ProblemCode::attribute, "there is no attribute 'activation'"},
+      {"an activation's numbers",
+       gemm([](NodeBuilder n) { n.attr("activation_params", std::vector<float>{1}); }),
+       ProblemCode::attribute, "there is no attribute 'activation_params'"},
       {"of an older opset", gemm([](NodeBuilder n) { n.attr("broadcast", 1); }),
        ProblemCode::attribute, "'broadcast' exists up to opset 6, the model imports 21"},
       {"of a newer opset",
