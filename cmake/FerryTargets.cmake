@@ -3,7 +3,8 @@
 #   ferry_folder(NAME [SOURCES ...] [LINK ...])  one object library, ferry_NAME, of a source folder
 #   ferry_library()                              libferry (public symbols only) and ferry_internal,
 #                                                the same objects as a static library for the tests
-#   ferry_test(NAME SOURCES ... [LINK ...])      one GoogleTest program, registered with ctest
+#   ferry_test(NAME SOURCES ... [LINK ...] [LABELS ...])
+#                                                one GoogleTest program, registered with ctest
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -67,11 +68,11 @@ function(ferry_library)
 endfunction()
 
 function(ferry_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ferry_internal GTest::gmock GTest::gtest_main ${ARG_LINK})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS unit)
+  set_property(TEST ${name} PROPERTY LABELS unit ${ARG_LABELS})
 endfunction()
 
 # ferry_embed(TARGET NAME FILE): FILE's bytes as std::string_view ferry::embedded::NAME in TARGET.

@@ -12,8 +12,10 @@
 
 #if defined(FERRY_EMULATION_TSAN)
 // A failed kernel leaves the signal handler for good; ThreadSanitizer would take all that the
-// thread does afterwards for work of a signal handler.
-extern "C" const char* __tsan_default_options() { return "report_signal_unsafe=0"; }
+// thread does afterwards for work of a signal handler. Visible, for its library to find it.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options() {
+  return "report_signal_unsafe=0";
+}
 #endif
 
 namespace ferry::emulation {
