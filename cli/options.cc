@@ -34,6 +34,7 @@ int exit_code(ErrorCode code) {
       return kDiffer;
     case ErrorCode::cancelled:
       return kInterrupted;
+    case ErrorCode::deadline_exceeded:
     case ErrorCode::io:
     case ErrorCode::runtime:
     case ErrorCode::internal:

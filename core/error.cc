@@ -17,12 +17,12 @@ std::string sentence(const std::string& message, const std::string& node, const 
 }  // namespace
 
 std::string_view to_string(ErrorCode code) {
-  static constexpr std::array<std::string_view, 14> kNames{
-      "invalid_argument", "not_found",     "io",
-      "invalid_model",    "unsupported",   "device_missing",
-      "library_missing",  "out_of_memory", "device_failed",
-      "placement",        "runtime",       "ledger_mismatch",
-      "cancelled",        "internal"};
+  static constexpr std::array<std::string_view, 15> kNames{
+      "invalid_argument", "not_found",         "io",
+      "invalid_model",    "unsupported",       "device_missing",
+      "library_missing",  "out_of_memory",     "device_failed",
+      "placement",        "runtime",           "ledger_mismatch",
+      "cancelled",        "deadline_exceeded", "internal"};
   return kNames[static_cast<size_t>(code)];
 }
 

@@ -1,6 +1,7 @@
 #include "ferry/model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <ostream>
@@ -139,6 +140,17 @@ class Model::Impl::Lease {
     scope_->services = &model_;
   }
 
+  // After a failure, queued work may still use what the run and its caller hold.
+  ~Lease() {
+    if (!scope_) return;
+    try {
+      scope_->synchronize();
+    } catch (const Error&) {  // the error that ended the run is on its way
+    }
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
   RunState& state() { return *state_; }
   RunScope& scope() { return *scope_; }
 
@@ -147,6 +159,7 @@ class Model::Impl::Lease {
     constexpr size_t kIdleStates = 8;
     scope_->ledger = nullptr;
     scope_->trace = nullptr;
+    scope_->stop = {};
     const std::lock_guard lock(model_.mutex);
     if (model_.idle_states.size() == kIdleStates) {
       model_.idle_states.erase(model_.idle_states.begin());
@@ -167,10 +180,11 @@ Model::Impl::Impl(Graph source, const LoadOptions& options)
 void Model::Impl::apply(Placement next) {
   idle_states.clear();
   idle_scopes.clear();
+  variants.clear();
   placement = std::move(next);
   weights.keep_only(placement.request().device);
   // The graph is kept alive by the placement that it is part of.
-  plans = std::make_unique<PlanCache>(
+  plans = std::make_shared<PlanCache>(
       std::shared_ptr<const Graph>(placement.data(), &placement.data()->graph), "", *this);
 }
 
@@ -225,14 +239,74 @@ std::vector<Tensor> Model::Impl::ordered_inputs(const Inputs& inputs) const {
   return out;
 }
 
+namespace {
+
+// The part of `graph` that `names` need, delivering them in their order.
+std::shared_ptr<const Graph> with_outputs(const Graph& graph, const Graph& source,
+                                          const std::vector<std::string>& names) {
+  // Copies have names of their own: an output is known by its place in the model.
+  std::vector<std::string> known;
+  for (const ValueId id : source.outputs()) known.push_back(source.value(id).name);
+  auto part = std::make_shared<Graph>(clone(graph));
+  std::vector<ValueId> outputs;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto at = std::ranges::find(known, names[i]);
+    if (at == known.end()) {
+      throw Error(ErrorCode::not_found, "the model has no output named '" + names[i] + "'." +
+                                            did_you_mean(names[i], known));
+    }
+    if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) !=
+        names.begin() + static_cast<ptrdiff_t>(i)) {
+      throw Error(ErrorCode::invalid_argument,
+                  "the output '" + names[i] + "' is wanted twice; name each once.");
+    }
+    outputs.push_back(graph.outputs()[static_cast<size_t>(at - known.begin())]);
+  }
+  part->set_outputs(std::move(outputs));
+  remove_dead_code(*part);
+  return part;
+}
+
+}  // namespace
+
+std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
+  constexpr size_t kVariants = 8;
+  const Device target = options.outputs_on.value_or(placement.request().outputs_on);
+  const bool elsewhere = target != placement.request().outputs_on;
+  if (options.outputs.empty() && !elsewhere) return plans;
+  const std::lock_guard lock(mutex);
+  const auto at = std::ranges::find_if(variants, [&](const Variant& variant) {
+    return variant.outputs_on == target && variant.outputs == options.outputs;
+  });
+  if (at != variants.end()) {
+    std::rotate(variants.begin(), at, at + 1);
+    return variants.front().plans;
+  }
+  Placement delivering = placement;
+  if (elsewhere) {
+    if (!target.is_cpu()) backend(target);  // device_missing before anything else
+    PlacementRequest request = placement.request();
+    request.outputs_on = target;
+    delivering = place(graph, request, KernelCapability());
+  }
+  std::shared_ptr<const Graph> placed(delivering.data(), &delivering.data()->graph);
+  if (!options.outputs.empty()) placed = with_outputs(*placed, graph, options.outputs);
+  auto made = std::make_shared<PlanCache>(std::move(placed), "", *this);
+  if (variants.size() == kVariants) variants.pop_back();
+  variants.insert(variants.begin(), {options.outputs, target, made});
+  return made;
+}
+
 Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
+  const StopSignal stop{options.cancel ? &*options.cancel : nullptr, options.deadline};
+  stop.check();
   const std::vector<Tensor> ordered = ordered_inputs(inputs);
   std::vector<Shape> shapes;
   shapes.reserve(ordered.size());
   for (const Tensor& tensor : ordered) shapes.push_back(tensor.shape());
 
-  Lease lease(*this, plans->get(shapes));
+  Lease lease(*this, plans_for(options)->get(shapes));
   CopyLedger ledger;
   Trace trace;
   RunScope& scope = lease.scope();
@@ -240,8 +314,10 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   scope.ledger = keep_ledger ? &ledger : nullptr;
   scope.trace = options.trace ? &trace : nullptr;
   scope.start = start;
+  scope.stop = stop;
   std::vector<Tensor> outputs = lease.state().run(ordered, {}, scope);
   scope.finish();
+  stop.check();
   lease.give_back();
 
   const std::string difference = keep_ledger ? ledger.difference() : "";
@@ -262,7 +338,8 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   }
   Outputs named;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    named.add(graph.value(graph.outputs()[i]).name, std::move(outputs[i]));
+    named.add(options.outputs.empty() ? graph.value(graph.outputs()[i]).name : options.outputs[i],
+              std::move(outputs[i]));
   }
   return named;
 }
@@ -368,7 +445,13 @@ NamedValues Model::parameters() const {
 
 std::string Model::str() const { return module_tree(impl_->graph); }
 std::string Model::graph() const { return to_string(impl_->placement.data()->graph); }
-int64_t Model::plans_made() const { return impl_->plans->plans_made(); }
+
+int64_t Model::plans_made() const {
+  const std::lock_guard lock(impl_->mutex);
+  int64_t made = impl_->plans->plans_made();
+  for (const Impl::Variant& variant : impl_->variants) made += variant.plans->plans_made();
+  return made;
+}
 
 std::ostream& operator<<(std::ostream& out, const Model& model) { return out << model.str(); }
 

@@ -54,6 +54,9 @@ struct Model::Impl : PlanServices {
 
   void apply(Placement next);
   std::vector<Tensor> ordered_inputs(const Inputs& inputs) const;
+  // The plans of the graph that delivers what `options` wants where it wants it. Throws Error
+  // not_found, invalid_argument, device_missing.
+  std::shared_ptr<PlanCache> plans_for(const RunOptions& options);
   Outputs run(const Inputs& inputs, const RunOptions& options);
 
   // A RunState and a RunScope for one run; given back unless the run failed.
@@ -63,9 +66,17 @@ struct Model::Impl : PlanServices {
   ThreadPool pool;
   WeightStore weights;
   Placement placement;
-  std::unique_ptr<PlanCache> plans;
+  std::shared_ptr<PlanCache> plans;
 
-  std::mutex mutex;                                    // guards the two lists
+  // Parts of the placed graph, or placements that deliver elsewhere, for runs that ask for them.
+  struct Variant {
+    std::vector<std::string> outputs;
+    Device outputs_on;
+    std::shared_ptr<PlanCache> plans;
+  };
+
+  mutable std::mutex mutex;                            // guards the three lists
+  std::vector<Variant> variants;                       // most recently used first
   std::vector<std::unique_ptr<RunState>> idle_states;  // least recently used first
   std::vector<std::unique_ptr<RunScope>> idle_scopes;
 };

@@ -33,6 +33,15 @@ bool same_elements(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
+void StopSignal::check_now() const {
+  if (token != nullptr && token->cancelled()) {
+    throw Error(ErrorCode::cancelled, "the run was cancelled before it was done.");
+  }
+  if (deadline && Clock::now() >= *deadline) {
+    throw Error(ErrorCode::deadline_exceeded, "the run was not done by its deadline.");
+  }
+}
+
 // ---- queues --------------------------------------------------------------------------------
 
 DeviceQueue::DeviceQueue(DeviceBackend& backend)
@@ -481,6 +490,7 @@ void RunState::run_steps(RunScope& scope) {
     for (size_t i = 0; i < plan_->steps.size(); ++i) {
       const Step& step = plan_->steps[i];
       current = &step;
+      scope.stop.check();
       const auto start = scope.trace != nullptr ? Clock::now() : Clock::time_point();
       if (!step.host_waits.empty() || !step.device_waits.empty()) wait_for(step, scope);
       switch (step.kind) {
@@ -537,6 +547,7 @@ std::vector<Tensor> RunState::take_outputs(RunScope& scope) {
 
 std::vector<Tensor> RunState::run(std::span<const Tensor> inputs, std::span<const Tensor> captures,
                                   RunScope& scope) {
+  scope.stop.check();  // a body may have no steps
   given_.clear();
   for (size_t i = 0; i < inputs.size(); ++i) bind_input(plan_->inputs[i], inputs[i], scope);
   for (size_t i = 0; i < captures.size(); ++i) bind_input(plan_->captures[i], captures[i], scope);

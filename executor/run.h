@@ -12,6 +12,7 @@
 #include "executor/ledger.h"
 #include "executor/plan.h"
 #include "executor/trace.h"
+#include "ferry/model.h"
 
 namespace ferry {
 
@@ -35,12 +36,27 @@ class DeviceQueue {
   size_t next_event_ = 0;
 };
 
+// What may end a run early (RunOptions).
+struct StopSignal {
+  const CancelToken* token = nullptr;
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+
+  // Throws Error cancelled or deadline_exceeded.
+  void check() const {
+    if (token != nullptr || deadline) check_now();
+  }
+
+ private:
+  void check_now() const;
+};
+
 // What a run and the runs of its bodies share.
 struct RunScope {
   PlanServices* services = nullptr;
   std::map<Device, DeviceQueue> queues;
   CopyLedger* ledger = nullptr;  // nullptr: not kept
   Trace* trace = nullptr;        // nullptr: not kept
+  StopSignal stop;
   std::chrono::steady_clock::time_point start;
   // Tensors that queued device work may still use; dropped when the run ends.
   std::vector<Tensor> kept;

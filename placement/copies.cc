@@ -189,7 +189,11 @@ class Inserter {
 }  // namespace
 
 void insert_copies(Graph& graph, const PlacementRequest& request, const Capability& capability) {
-  Inserter(graph, capability).run([&](size_t) { return request.outputs_on; });
+  const auto delivered_on = [&](size_t i) {
+    const bool is_string = graph.value(graph.outputs()[i]).type.dtype == DType::string;
+    return is_string ? Device::cpu() : request.outputs_on;
+  };
+  Inserter(graph, capability).run(delivered_on);
 }
 
 void elide_copies(Graph& graph) {

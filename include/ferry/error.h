@@ -11,20 +11,21 @@ namespace ferry {
 // What went wrong, in a form that a program can branch on. The command line maps these to its exit
 // codes (docs/cli.md).
 enum class ErrorCode {
-  invalid_argument,  // the caller passed something that no state of the system could accept
-  not_found,         // a named file, input, output, node or device is not there
-  io,                // the operating system refused to read or write
-  invalid_model,     // the file is not a valid ONNX model
-  unsupported,       // valid, but Ferry has no way to run it (operator, version, type, attribute)
-  device_missing,    // the device asked for is not in this machine
-  library_missing,   // the device is there, a library that it needs is not
-  out_of_memory,     // an allocation failed or a memory limit was reached
-  device_failed,     // the device reported an error while working
-  placement,         // a placement request that cannot be honoured
-  runtime,           // a kernel met data that its operator forbids (an index out of range)
-  ledger_mismatch,   // the copies that were made differ from the copies that were planned
-  cancelled,         // the caller's token or deadline ended the run
-  internal,          // a broken invariant: a defect of Ferry itself
+  invalid_argument,   // the caller passed something that no state of the system could accept
+  not_found,          // a named file, input, output, node or device is not there
+  io,                 // the operating system refused to read or write
+  invalid_model,      // the file is not a valid ONNX model
+  unsupported,        // valid, but Ferry has no way to run it (operator, version, type, attribute)
+  device_missing,     // the device asked for is not in this machine
+  library_missing,    // the device is there, a library that it needs is not
+  out_of_memory,      // an allocation failed or a memory limit was reached
+  device_failed,      // the device reported an error while working
+  placement,          // a placement request that cannot be honoured
+  runtime,            // a kernel met data that its operator forbids (an index out of range)
+  ledger_mismatch,    // the copies that were made differ from the copies that were planned
+  cancelled,          // the caller's token ended the run
+  deadline_exceeded,  // the run was not done by its deadline
+  internal,           // a broken invariant: a defect of Ferry itself
 };
 
 // The stable name of a code, for example "device_missing".

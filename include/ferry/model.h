@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -74,10 +76,35 @@ struct RunReport {
   double seconds = 0;
 };
 
+// Ends runs from another thread. Copies share one switch; once on, it stays on. Thread-safe.
+class CancelToken {
+ public:
+  void cancel() noexcept { switch_->store(true, std::memory_order_relaxed); }
+  bool cancelled() const noexcept { return switch_->load(std::memory_order_relaxed); }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> switch_ = std::make_shared<std::atomic<bool>>(false);
+};
+
 struct RunOptions {
   bool check_ledger = false;    // a difference between copies planned and made is an Error
   bool trace = false;           // measures every step; waits for each, so the run takes longer
   RunReport* report = nullptr;  // filled in when given
+
+  // The outputs wanted, by name and in this order; empty: all. Nodes and copies that only other
+  // outputs need are not run. Inputs are given as ever.
+  std::vector<std::string> outputs;
+  // Where the outputs come back, instead of where the placement delivers them (cpu, unless its
+  // request says otherwise). Strings are always on the CPU. The first run with a new choice of
+  // outputs or device makes a plan of its own, as a new input shape does.
+  std::optional<Device> outputs_on;
+
+  // Both are looked at before every node, through bodies, and when the device's work is done: a run
+  // that was cancelled or is late gives an Error (cancelled, deadline_exceeded), which names the
+  // node that it came to, and never outputs. Work that a device has begun is waited for; the model
+  // and its inputs can be used again at once.
+  std::optional<CancelToken> cancel;
+  std::optional<std::chrono::steady_clock::time_point> deadline;
 };
 
 // A loaded model, on some device. Copies share the model; moving one moves them all, as with a
@@ -115,7 +142,8 @@ class FERRY_API Model {
   // ---- running --------------------------------------------------------------------------------
   // Runs once. Inputs may be on any device and in any order; outputs come back in the model's
   // order, on the device that the placement delivers them to. Throws Error: not_found (names),
-  // invalid_argument (dtypes, shapes), runtime, device_failed, out_of_memory.
+  // invalid_argument (dtypes, shapes), runtime, device_failed, out_of_memory, cancelled,
+  // deadline_exceeded.
   Outputs run(const Inputs& inputs, const RunOptions& options = {}) const;
 
   // ---- what it is -----------------------------------------------------------------------------

@@ -23,7 +23,8 @@ struct FERRY_API PlacementRequest {
   // arithmetic and the like) are on the CPU either way.
   bool cpu_fallback = false;
 
-  // Where the outputs are delivered; the copies for that are part of the plan.
+  // Where the outputs are delivered, strings excepted, which are always on the CPU; the copies for
+  // that are part of the plan.
   Device outputs_on;
 
   // Sizes for symbolic dimensions, for the byte counts of the report. Symbols without one count
