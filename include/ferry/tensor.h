@@ -14,6 +14,8 @@
 #include "ferry/dtype.h"
 #include "ferry/export.h"
 
+struct DLManagedTensorVersioned;  // of DLPack 1.x, as dlpack.h declares it
+
 namespace ferry {
 
 // Sizes of the axes, outermost first; empty for a scalar.
@@ -154,6 +156,19 @@ class FERRY_API Tensor {
   static Tensor load(const std::string& path);
   // Writes a temporary file beside `path` and renames it, so that no half-written file appears.
   void save(const std::string& path) const;
+
+  // ---- other libraries ------------------------------------------------------------------------
+  // Shares the elements of a tensor of PyTorch, JAX, CuPy, ... (DLPack 1.x), on the CPU or a CUDA
+  // GPU, in row-major or channels-last order. On success the tensor is taken: its deleter runs when
+  // the last handle goes. A tensor that is flagged read-only stays so (mutable_data() throws). Work
+  // that writes the elements must be done, as after cuda::synchronize(). Throws Error, and then the
+  // caller still owns `managed`: unsupported (types, lanes, devices, strides, other versions),
+  // invalid_argument (null or unaligned data, bad shapes), device_missing.
+  static Tensor from_dlpack(DLManagedTensorVersioned* managed);
+  // Shares this tensor's elements. The caller owns the result and calls its deleter once; until
+  // then the elements stay alive. Throws Error unsupported for strings and on `sim`,
+  // invalid_argument when undefined.
+  DLManagedTensorVersioned* to_dlpack() const;
 
   // As PyTorch prints a tensor: tensor([[1., 2., 3.],\n        [4., 5., 6.]], device='cuda:0').
   std::string str() const;
