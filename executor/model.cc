@@ -66,26 +66,6 @@ std::string TensorInfo::str() const {
   return out + "]";
 }
 
-const Tensor& NamedValues::operator[](std::string_view name) const {
-  std::vector<std::string> names;
-  for (const auto& [key, tensor] : items_) {
-    if (key == name) return tensor;
-    names.push_back(key);
-  }
-  throw Error(ErrorCode::not_found,
-              "there is no tensor named '" + std::string(name) + "'." + did_you_mean(name, names));
-}
-
-const Tensor& NamedValues::operator[](size_t index) const {
-  if (index < items_.size()) return items_[index].second;
-  throw Error(ErrorCode::not_found, "there is no tensor number " + std::to_string(index) +
-                                        "; there are " + std::to_string(items_.size()) + ".");
-}
-
-void NamedValues::add(std::string name, Tensor tensor) {
-  items_.emplace_back(std::move(name), std::move(tensor));
-}
-
 // ---- weights ------------------------------------------------------------------------------------
 
 Tensor WeightStore::on(const Tensor& weight, Device device) {

@@ -1,11 +1,13 @@
 // Tensor::load and Tensor::save: which file format a path means.
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/files.h"
 #include "core/npy.h"
+#include "core/safetensors.h"
 #include "ferry/error.h"
 #include "ferry/tensor.h"
 #include "importer/file_map.h"
@@ -14,7 +16,15 @@
 namespace ferry {
 namespace {
 
-constexpr std::string_view kArchive = ".npz:";
+// "weights.npz:KEY": an ending and what names one tensor of a file.
+struct Member {
+  std::string path, key;
+};
+std::optional<Member> member_of(const std::string& path, std::string_view ending) {
+  const size_t at = path.rfind(std::string(ending) + ":");
+  if (at == std::string::npos) return std::nullopt;
+  return Member{path.substr(0, at + ending.size()), path.substr(at + ending.size() + 1)};
+}
 
 [[noreturn]] void unknown_format(const std::string& path, std::string_view known) {
   throw Error(ErrorCode::invalid_argument,
@@ -29,10 +39,11 @@ std::string stem_of(const std::string& path) {
 }  // namespace
 
 Tensor Tensor::load(const std::string& path) {
-  size_t key = path.rfind(kArchive);
-  if (key != std::string::npos) {
-    return load_npz_member(path.substr(0, key + kArchive.size() - 1),
-                           path.substr(key + kArchive.size()));
+  if (const auto member = member_of(path, ".npz")) {
+    return load_npz_member(member->path, member->key);
+  }
+  if (const auto member = member_of(path, ".safetensors")) {
+    return load_safetensors_member(member->path, member->key);
   }
   if (path.ends_with(".npy")) return read_npy(read_file(path), path);
   if (path.ends_with(".pb")) {
@@ -43,13 +54,19 @@ Tensor Tensor::load(const std::string& path) {
       throw Error(error.code(), fmt::format("'{}' cannot be read: {}", path, error.message()));
     }
   }
-  unknown_format(path, ".npy, .pb, or .npz:NAME for one array of an archive");
+  unknown_format(path, ".npy, .pb, or .npz:NAME or .safetensors:NAME for one of several tensors");
 }
 
 void Tensor::save(const std::string& path) const {
   if (path.ends_with(".npy")) return write_file(path, write_npy(*this));
   if (path.ends_with(".pb")) return write_file(path, tensor_to_pb(*this, stem_of(path)));
-  unknown_format(path, ".npy or .pb");
+  if (const auto member = member_of(path, ".npz")) {
+    return save_npz(member->path, {{member->key, *this}});
+  }
+  if (const auto member = member_of(path, ".safetensors")) {
+    return save_safetensors(member->path, {{member->key, *this}});
+  }
+  unknown_format(path, ".npy, .pb, .npz:NAME or .safetensors:NAME");
 }
 
 }  // namespace ferry

@@ -49,6 +49,12 @@ class FERRY_API NamedValues {
   auto end() const { return items_.end(); }
   void add(std::string name, Tensor tensor);
 
+  // All tensors of a .npz or .safetensors file, in the file's order. Throws Error not_found, io,
+  // invalid_argument (malformed, or another ending).
+  static NamedValues load(const std::string& path);
+  // By the ending, as load(). Writes a temporary file beside `path` and renames it.
+  void save(const std::string& path) const;
+
  private:
   std::vector<std::pair<std::string, Tensor>> items_;
 };

@@ -152,8 +152,11 @@ class FERRY_API Tensor {
   [[nodiscard]] Tensor reshape(Shape shape) const;
 
   // ---- files ----------------------------------------------------------------------------------
-  // By the ending: .npy, or .pb (a TensorProto). "archive.npz:key" names one array.
+  // By the ending: .npy, or .pb (a TensorProto). "archive.npz:KEY" and "model.safetensors:KEY" name
+  // one tensor of several. Throws Error: not_found (also for a key, with the nearest), io,
+  // invalid_argument for malformed files.
   static Tensor load(const std::string& path);
+  // By the ending: .npy or .pb; a .safetensors or .npz file of one tensor where a key follows it.
   // Writes a temporary file beside `path` and renames it, so that no half-written file appears.
   void save(const std::string& path) const;
 
