@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/log.h"
+
 namespace ferry {
 namespace {
 
@@ -58,14 +60,22 @@ const DevicePlugin* open_cuda_plugin(std::span<const std::string> folders, std::
   for (const std::string& folder : folders) {
     const std::string path = (fs::path(folder) / kLibrary).string();
     std::error_code ignored;
-    if (fs::exists(path, ignored)) return open_file(path, why);  // the first one is the one
+    if (fs::exists(path, ignored)) {  // the first one is the one
+      std::string reason;
+      const DevicePlugin* plugin = open_file(path, &reason);
+      if (!plugin) log(LogLevel::warning, "the CUDA backend cannot be used: " + reason);
+      if (why && !plugin) *why = reason;
+      return plugin;
+    }
     searched += (searched.empty() ? "" : ", ") + (folder.empty() ? "." : folder);
   }
   std::string system_says;
   const DevicePlugin* from_system = open_file(kLibrary, &system_says);
-  if (!from_system && why) {
-    *why = std::string(kLibrary) + " was not found in " + searched +
-           " or the system's library path (" + system_says + ")";
+  if (!from_system) {
+    const std::string reason = std::string(kLibrary) + " was not found in " + searched +
+                               " or the system's library path (" + system_says + ")";
+    log(LogLevel::debug, "no CUDA backend: " + reason);
+    if (why) *why = reason;
   }
   return from_system;
 }

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <ostream>
 
+#include "core/human.h"
+#include "core/log.h"
 #include "core/nearest.h"
 #include "executor/evaluator.h"
 #include "executor/facts.h"
@@ -72,7 +74,14 @@ Tensor WeightStore::on(const Tensor& weight, Device device) {
   if (device.is_cpu()) return weight;
   const std::lock_guard lock(mutex_);
   Upload& upload = uploads_[{weight.data(), device}];
-  if (!upload.there.defined()) upload = {weight, weight.to(device)};
+  if (!upload.there.defined()) {
+    upload = {weight, weight.to(device)};
+    if (log_wants(LogLevel::debug)) {
+      log(LogLevel::debug, "uploaded a weight of " +
+                               human_bytes(static_cast<int64_t>(weight.nbytes())) + " to " +
+                               device.str());
+    }
+  }
   return upload.there.shape() == weight.shape() ? upload.there
                                                 : upload.there.reshape(weight.shape());
 }
@@ -162,6 +171,7 @@ void Model::Impl::apply(Placement next) {
   idle_scopes.clear();
   variants.clear();
   placement = std::move(next);
+  if (log_wants(LogLevel::info)) log(LogLevel::info, graph.name + ": " + placement.summary());
   weights.keep_only(placement.request().device);
   // The graph is kept alive by the placement that it is part of.
   plans = std::make_shared<PlanCache>(

@@ -6,6 +6,7 @@
 #include "ferry/dtype.h"
 #include "ferry/error.h"
 #include "ferry/inspect.h"
+#include "ferry/log.h"
 #include "ferry/model.h"
 #include "ferry/placement.h"
 #include "ferry/tensor.h"
