@@ -5,6 +5,7 @@
 
 #include "executor/facts.h"
 #include "ferry/error.h"
+#include "graph/registered.h"
 
 namespace ferry {
 namespace {
@@ -56,6 +57,8 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
   if (!node.bodies.empty() || std::ranges::find(kRandom, node.op) != kRandom.end()) {
     return std::nullopt;
   }
+  const RegisteredOperator* registered = find_registered(node.op);
+  if (registered != nullptr && !registered->definition.deterministic) return std::nullopt;
   // A graph of this node alone, whose inputs are the constants.
   Graph graph;
   Node alone = node;
@@ -75,7 +78,7 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
     if (node.outputs[i] != kNoValue) graph.value(graph.node(id).outputs[i]).type = types[i];
   }
   const NodeFacts facts = facts_of(graph, graph.node(id));
-  const Kernel* kernel = find_kernel(cpu_kernels(), facts);
+  const Kernel* kernel = kernel_for(Device::cpu(), facts);
   if (kernel == nullptr) return std::nullopt;
 
   std::vector<Tensor> outputs(node.outputs.size());

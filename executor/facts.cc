@@ -2,7 +2,9 @@
 
 #include <thread>
 
+#include "executor/registered_kernel.h"
 #include "ferry/error.h"
+#include "graph/registered.h"
 
 namespace ferry {
 namespace {
@@ -41,11 +43,16 @@ std::span<const KernelFamily> kernels_of(Device device) {
   return device.is_cpu() ? cpu_kernels() : backend(device).kernels();
 }
 
+const Kernel* kernel_for(Device device, const NodeFacts& node, Support* why) {
+  if (find_registered(node.op) != nullptr) return registered_kernel(device.kind(), node, why);
+  return find_kernel(kernels_of(device), node, why);
+}
+
 NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Device device) const {
   NodeCapability out;
   if (node.op == kCopyOp) return out;
   const NodeFacts facts = facts_of(graph, node);
-  const Kernel* kernel = find_kernel(kernels_of(device), facts, &out.support);
+  const Kernel* kernel = kernel_for(device, facts, &out.support);
   if (kernel == nullptr) {
     out.support.ok = false;
     return out;

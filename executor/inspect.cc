@@ -7,7 +7,9 @@
 #include "executor/evaluator.h"
 #include "executor/facts.h"
 #include "ferry/error.h"
+#include "ferry/operator.h"
 #include "graph/infer/infer.h"
+#include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
 
@@ -113,6 +115,14 @@ std::vector<OperatorInfo> operators() {
         const std::string op(kernel.op);
         types[op] = types[op] | kernel.types;
         any[op] = any[op] || kernel.types.bits == 0;
+      }
+    }
+    for (const RegisteredOperator* entry : registered_operators()) {
+      for (const OperatorKernel& kernel : entry->definition.kernels) {
+        if (kernel.device != kind) continue;
+        TypeSet& set = types[entry->op];
+        for (const DType dtype : kernel.dtypes) set = set | TypeSet{dtype};
+        any[entry->op] = any[entry->op] || kernel.dtypes.empty();
       }
     }
     for (const auto& [op, set] : types) {

@@ -119,7 +119,7 @@ class Lowering {
     }
     const NodeFacts facts = facts_of(graph(), node);
     Support why;
-    step.kernel = find_kernel(kernels_of(node.device), facts, &why);
+    step.kernel = kernel_for(node.device, facts, &why);
     if (step.kernel == nullptr) {
       throw Error(ErrorCode::unsupported,
                   node.device.str() + " has no kernel for these sizes or types: " +

@@ -114,7 +114,7 @@ class RunState::DynamicStep {
     infer(inputs);
     facts_ = facts_of(graph_, graph_.node(node_));
     Support why;
-    const Kernel* found = find_kernel(kernels_of(device_), facts_, &why);
+    const Kernel* found = kernel_for(device_, facts_, &why);
     if (found == nullptr) {
       throw Error(ErrorCode::unsupported,
                   device_.str() + " has no kernel for the sizes or types of this run: " +

@@ -6,14 +6,10 @@
 #include <variant>
 #include <vector>
 
+#include "ferry/operator.h"
 #include "ferry/tensor.h"
 
 namespace ferry {
-
-// One attribute of a node, as the IR keeps it. Types are ONNX's: int, float, string, their lists,
-// and tensor.
-using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>,
-                               std::vector<float>, std::vector<std::string>, Tensor>;
 
 // A node's attributes by name. The importer writes every attribute that its operator has in the IR,
 // defaults included, so readers use get() and only attributes without a default need find().

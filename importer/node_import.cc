@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/nearest.h"
+#include "graph/registered.h"
 #include "importer/model_importer.h"
 #include "importer/node_reader.h"
 #include "importer/ops/rows.h"
@@ -200,6 +201,11 @@ void ModelImporter::unknown_operator(const onnx::NodeProto& proto, const std::st
       known_domain |= same;
       if (same) known.emplace_back(row.op);
     }
+  }
+  for (const RegisteredOperator* entry : registered_operators()) {
+    if (entry->definition.domain != proto.domain()) continue;
+    known_domain = true;
+    known.push_back(entry->definition.name);
   }
   std::string message =
       known_domain

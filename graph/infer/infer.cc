@@ -6,6 +6,7 @@
 #include "ferry/error.h"
 #include "graph/infer/bodies.h"
 #include "graph/infer/rules.h"
+#include "graph/registered.h"
 
 namespace ferry {
 namespace {
@@ -347,7 +348,9 @@ const InferRule* find_infer_rule(std::string_view op) {
     return map;
   }();
   const auto found = by_name->find(op);
-  return found == by_name->end() ? nullptr : found->second;
+  if (found != by_name->end()) return found->second;
+  const RegisteredOperator* registered = find_registered(op);
+  return registered == nullptr ? nullptr : &registered->rule;
 }
 
 // ---- the graph ----------------------------------------------------------------------------------

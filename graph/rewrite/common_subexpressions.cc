@@ -2,13 +2,15 @@
 #include <array>
 #include <map>
 
+#include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 
 // Common subexpressions:
 //  1. Two nodes with the same operator, inputs and attributes give the same outputs; the later
 //  one's
 //     readers read the earlier one's outputs.
-//  2. Not for random operators and operators with bodies, and not when the later node writes a
+//  2. Not for random operators, registered ones that are not deterministic, and operators with
+//  bodies, and not when the later node writes a
 //  graph
 //     output or the earlier one lacks an output that the later one has.
 namespace ferry {
@@ -17,6 +19,12 @@ namespace {
 constexpr std::array<std::string_view, 7> kUnique{
     "Bernoulli",        "Dropout",       "Multinomial",      "RandomNormal",
     "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
+
+bool is_unique(const Node& node) {
+  const RegisteredOperator* registered = find_registered(node.op);
+  if (registered != nullptr) return !registered->definition.deterministic;
+  return std::ranges::find(kUnique, node.op) != kUnique.end();
+}
 
 bool may_share(const Graph& graph, const Node& earlier, const Node& later) {
   if (!(earlier.attributes == later.attributes)) return false;
@@ -37,10 +45,7 @@ bool share_common_subexpressions(Graph& graph) {
   for (const NodeId id : order) {
     for (const auto& body : graph.node(id).bodies) changed |= share_common_subexpressions(*body);
     const Node& node = graph.node(id);
-    if (!node.bodies.empty() || node.inputs.empty() ||
-        std::ranges::find(kUnique, node.op) != kUnique.end()) {
-      continue;
-    }
+    if (!node.bodies.empty() || node.inputs.empty() || is_unique(node)) continue;
     auto& candidates = seen[{node.op, node.inputs}];
     const auto twin = std::ranges::find_if(
         candidates, [&](NodeId other) { return may_share(graph, graph.node(other), node); });

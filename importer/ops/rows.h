@@ -131,7 +131,8 @@ struct OpRow {
   constexpr int first_opset() const { return first != 0 ? first : since[0]; }
 };
 
-// Which opset of the domain the rows were compared with.
+// Which opset of the domain the rows were compared with; kForever where only the application has
+// operators.
 int reviewed_through(std::string_view domain);
 
 // The rows of one family each; importer/ops/table.cc lists them.
@@ -156,7 +157,7 @@ std::span<const OpRow> training_rows();
 
 std::span<const std::span<const OpRow>> op_rows();
 
-// The row of an operator, or nullptr. `domain` as in files, where "ai.onnx" is "".
+// The row of an operator, ours or a registered one, or nullptr. `domain` as in files, where "ai.onnx" is "".
 const OpRow* find_row(std::string_view domain, std::string_view op);
 
 }  // namespace ferry

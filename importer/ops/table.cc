@@ -1,5 +1,6 @@
 #include <unordered_map>
 
+#include "importer/ops/registered.h"
 #include "importer/ops/rows.h"
 #include "importer/text.h"
 
@@ -19,7 +20,9 @@ std::span<const std::span<const OpRow>> op_rows() {
 
 int reviewed_through(std::string_view domain) {
   if (domain.empty()) return kOnnxReviewed;
-  return domain == "ai.onnx.ml" ? kMlReviewed : 1;
+  if (domain == "ai.onnx.ml") return kMlReviewed;
+  const bool is_ours = domain.starts_with("ai.onnx.") || domain == "com.microsoft";
+  return is_ours ? 1 : kForever;  // who registers an operator answers for its versions
 }
 
 const OpRow* find_row(std::string_view domain, std::string_view op) {
@@ -31,7 +34,7 @@ const OpRow* find_row(std::string_view domain, std::string_view op) {
     return rows;
   }();
   auto found = index.find(operator_name(domain, op));
-  return found == index.end() ? nullptr : found->second;
+  return found == index.end() ? registered_row(domain, op) : found->second;
 }
 
 }  // namespace ferry

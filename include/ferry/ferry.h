@@ -8,5 +8,6 @@
 #include "ferry/inspect.h"
 #include "ferry/log.h"
 #include "ferry/model.h"
+#include "ferry/operator.h"
 #include "ferry/placement.h"
 #include "ferry/tensor.h"

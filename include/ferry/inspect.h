@@ -26,7 +26,7 @@ struct CheckProblem {
 FERRY_API std::vector<CheckProblem> check(const std::string& path, const LoadOptions& options = {},
                                           Device device = {});
 
-// An operator that some device of this machine has a kernel for.
+// An operator that some device of this machine has a kernel for, registered ones included.
 struct OperatorInfo {
   std::string op;                   // "Conv"
   std::vector<DeviceKind> devices;  // in order cpu, cuda, sim

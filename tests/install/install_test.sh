@@ -27,6 +27,13 @@ expect "$work/seed" "placed 3/3 nodes on sim:0 (simulated)"
 expect "$work/classify" "picture 0: 0"
 "$work/build/placement" "$source/models/mixer.onnx" sim:0 >"$work/placement"
 expect "$work/placement" "cpu  host_value  Shape"
+"$work/build/custom_operator" "$source/examples/soft_clip.onnx" >"$work/custom"
+expect "$work/custom" "Ferry knows no operator of the domain 'my.domain'"
+expect "$work/custom" "0 problems"
+expect "$work/custom" "sim:0  requested  Mul
+cpu  no_kernel  my.domain.SoftClip"
+# The same elements from both devices: |2 tanh(w x / 2)|, here of the first row.
+[[ $(grep -c "0.9242, 1.9998, 1.9998" "$work/custom") == 2 ]] || { cat "$work/custom"; exit 1; }
 
 # Nothing of the libraries that Ferry is made of is visible, and the program runs alone.
 library=$(ls "$work"/prefix/lib*/libferry.so 2>/dev/null || ls "$work"/prefix/lib/*/libferry.so)
