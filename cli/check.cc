@@ -45,7 +45,7 @@ std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
   options.option("-d,--device", args->device, "the device whose kernels are asked");
-  options.option("--format", args->format, "text or json");
+  options.format(args->format);
   return [args] { return check_model(*args); };
 }
 

@@ -33,7 +33,7 @@ int list_devices(const std::string& format) {
 
 std::function<int()> setup(Options& options) {
   const auto format = std::make_shared<std::string>("text");
-  options.option("--format", *format, "text or json");
+  options.format(*format);
   return [format] { return list_devices(*format); };
 }
 

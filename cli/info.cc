@@ -19,6 +19,10 @@ nlohmann::ordered_json tensor_json(const TensorInfo& info) {
 
 int info(const Args& args) {
   const bool json = wants_json(args.format);
+  if (json && (args.graph || args.tree)) {
+    throw Error(ErrorCode::invalid_argument,
+                "--graph and --tree are text; leave --format json out.");
+  }
   const Model model = Model::load(args.model);
   std::map<std::string, int> ops;
   for (const NodePlacement& node : model.placement().nodes()) ++ops[node.op];
@@ -66,7 +70,7 @@ std::function<int()> setup(Options& options) {
   options.positional("MODEL", args->model, "an ONNX file");
   options.flag("--graph", args->graph, "print the graph as it runs, one node a line");
   options.flag("--tree", args->tree, "print the module tree, as PyTorch prints a module");
-  options.option("--format", args->format, "text or json");
+  options.format(args->format);
   return [args] { return info(*args); };
 }
 

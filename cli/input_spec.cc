@@ -12,7 +12,6 @@
 #include "cli/text.h"
 #include "core/convert.h"
 #include "core/files.h"
-#include "core/npy.h"
 #include "ferry/error.h"
 
 namespace ferry::cli {
@@ -160,8 +159,8 @@ Tensor parse_spec(const std::string& spec, const TensorInfo& info, Sizes& sizes,
 std::map<std::string, Tensor> load_all(const std::string& path, const Model& model) {
   std::map<std::string, Tensor> out;
   const std::vector<TensorInfo> inputs = model.inputs();
-  if (path.ends_with(".npz")) {
-    for (auto& [name, tensor] : load_npz(path)) out[name] = std::move(tensor);
+  if (path.ends_with(".npz") || path.ends_with(".safetensors")) {
+    for (const auto& [name, tensor] : NamedValues::load(path)) out[name] = tensor;
     std::erase_if(out, [&](const auto& item) {
       return std::ranges::find(inputs, item.first, &TensorInfo::name) == inputs.end();
     });
@@ -219,6 +218,16 @@ Inputs make_inputs(const Model& model, const InputArgs& args) {
            to_string(std::span(shape)) + ", seed " + std::to_string(args.seed));
       out.add(info.name, default_random(info, shape, seed));
     }
+  }
+  return out;
+}
+
+Inputs as_model_takes(const Inputs& inputs, const Model& model) {
+  const std::vector<TensorInfo> infos = model.inputs();
+  Inputs out;
+  for (const auto& [name, tensor] : inputs) {
+    const DType wanted = std::ranges::find(infos, name, &TensorInfo::name)->dtype;
+    out.add(name, is_floating(tensor.dtype()) && is_floating(wanted) ? tensor.to(wanted) : tensor);
   }
   return out;
 }

@@ -9,7 +9,7 @@
 
 // The one grammar for inputs: -i NAME=SPEC, and --inputs for all at once.
 //
-//   a.npy  a.npz:KEY  a.pb         a file
+//   a.npy  a.npz:KEY  a.pb  a.safetensors:KEY    a file
 //   raw:FILE,DTYPE,2x3             raw elements
 //   rand  rand:LO..HI              random, seeded
 //   zeros  ones
@@ -18,7 +18,7 @@ namespace ferry::cli {
 
 struct InputArgs {
   std::vector<std::string> inputs;  // NAME=SPEC
-  std::string all;                  // a .npz, or a folder of input_0.pb, input_1.pb, ...
+  std::string all;                  // a .npz, a .safetensors, or a folder of input_0.pb, ...
   std::vector<std::string> dims;
   int seed = 0;
 };
@@ -27,5 +27,8 @@ struct InputArgs {
 // fits, and a line on stderr says so. Sizes that are not given are 1. Throws Error for a wrong name
 // (with the nearest), a spec that is not in the grammar, or a size that nobody used.
 Inputs make_inputs(const Model& model, const InputArgs& args);
+
+// The inputs with floating ones in the model's types: for a model that was converted.
+Inputs as_model_takes(const Inputs& inputs, const Model& model);
 
 }  // namespace ferry::cli

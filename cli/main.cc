@@ -1,8 +1,7 @@
-#include <csignal>
-
+#include "cli/interrupt.h"
 #include "cli/options.h"
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
+  ferry::cli::handle_signals();
   return ferry::cli::run_command_line(argc, argv);
 }

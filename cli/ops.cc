@@ -38,7 +38,7 @@ int ops(const Args& args) {
 std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.optional_positional("OP", args->op, "one operator; all of them without it");
-  options.option("--format", args->format, "text or json");
+  options.format(args->format);
   return [args] { return ops(*args); };
 }
 

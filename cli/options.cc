@@ -6,15 +6,18 @@
 #include <map>
 
 #include "cli/text.h"
-#include "ferry/error.h"
+#include "ferry/ferry.h"
 
 namespace ferry::cli {
 namespace {
 
 CLI::App& app_of(void* app) { return *static_cast<CLI::App*>(app); }
 
-constexpr const Verb* kVerbs[] = {&kInfo, &kCheck,   &kPlace,  &kRun, &kTest,
-                                  &kOps,  &kDevices, &kDoctor, &kDemo};
+constexpr const Verb* kVerbs[] = {&kInfo, &kCheck,   &kPlace,  &kRun,  &kTest,
+                                  &kOps,  &kDevices, &kDoctor, &kDemo, &kCompletion};
+
+// The parser, while it is there.
+const CLI::App* root = nullptr;
 
 int exit_code(ErrorCode code) {
   switch (code) {
@@ -94,6 +97,7 @@ void Options::list(const std::string& name, std::vector<std::string>& values,
 void Options::flag(const std::string& name, bool& value, const std::string& help) {
   app_of(app_).add_flag(name, value, help);
 }
+void Options::format(std::string& value) { option("--format", value, "text or json"); }
 void Options::positional(const std::string& name, std::string& value, const std::string& help) {
   app_of(app_).add_option(name, value, help)->required();
 }
@@ -106,17 +110,77 @@ void Options::positionals(const std::string& name, std::vector<std::string>& val
   app_of(app_).add_option(name, values, help)->required();
 }
 
+namespace {
+
+// "ferry 0.1.0", and what it can use here.
+std::string version() {
+  std::string out =
+      "ferry " FERRY_VERSION "\nbuilt with " FERRY_COMPILER ", " FERRY_BUILD_TYPE "\n";
+  out += "cuda: " +
+         (cuda::is_available() ? std::to_string(cuda::device_count()) + " device(s)"
+                               : "none, " + cuda::why_unavailable()) +
+         "\n";
+  std::map<DeviceKind, int> kernels;
+  for (const OperatorInfo& info : operators()) {
+    for (const DeviceKind kind : info.devices) ++kernels[kind];
+  }
+  out += "operators with kernels:";
+  for (const auto& [kind, count] : kernels) {
+    out += " " + std::string(to_string(kind)) + " " + std::to_string(count);
+  }
+  return out;
+}
+
+// Every verb has these.
+struct Manners {
+  bool quiet = false;
+  int verbose = 0;
+};
+
+void say(LogLevel level, std::string_view text) {
+  const char* const prefix = level == LogLevel::warning ? "warning: " : "";
+  std::fprintf(stderr, "%s%.*s\n", prefix, static_cast<int>(text.size()), text.data());
+}
+
+void apply(const Manners& manners) {
+  set_verbosity(manners.quiet ? -1 : manners.verbose);
+  if (manners.quiet) return;
+  set_log_sink(say, manners.verbose == 0   ? LogLevel::warning
+                    : manners.verbose == 1 ? LogLevel::info
+                                           : LogLevel::debug);
+}
+
+}  // namespace
+
+std::vector<VerbInfo> describe_verbs() {
+  std::vector<VerbInfo> out;
+  for (const CLI::App* verb : root->get_subcommands({})) {
+    VerbInfo info{verb->get_name(), verb->get_description(), {}};
+    for (const CLI::Option* option : verb->get_options()) {
+      if (option->get_lnames().empty() && option->get_snames().empty()) continue;
+      info.options.push_back({option->get_lnames(), option->get_snames(), option->get_description(),
+                              option->get_expected_max() > 0});
+    }
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App app{"Runs ONNX models, and shows what runs where and what it costs.", "ferry"};
-  app.set_version_flag("--version", "ferry " FERRY_VERSION);
+  root = &app;
+  app.set_version_flag("--version", version, "the version, and what it can use here");
   app.require_subcommand(1);
   app.get_formatter()->column_width(26);
+  Manners manners;
   std::map<const CLI::App*, std::function<int()>> actions;
   for (const Verb* verb : kVerbs) {
     CLI::App* sub = app.add_subcommand(verb->name, verb->summary);
     sub->footer(std::string("Examples:\n") + verb->examples);
     Options options(sub);
     actions[sub] = verb->setup(options);
+    sub->add_flag("-q,--quiet", manners.quiet, "nothing on stderr but errors");
+    sub->add_flag("-v,--verbose", manners.verbose, "say more on stderr; -vv most");
   }
   const std::vector<std::string> verbs = verb_names();
   if (argc > 1 && argv[1][0] != '-' && std::ranges::find(verbs, argv[1]) == verbs.end()) {
@@ -133,6 +197,7 @@ int run_command_line(int argc, char** argv) {
     const auto parsed = app.get_subcommands();
     return usage_error(explain(app, error), parsed.empty() ? "" : parsed[0]->get_name());
   }
+  apply(manners);
   try {
     return actions.at(app.get_subcommands()[0])();
   } catch (const Error& error) {

@@ -21,6 +21,8 @@ class Options {
   void option(const std::string& name, int& value, const std::string& help);
   void list(const std::string& name, std::vector<std::string>& values, const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);
+  // --format text or json.
+  void format(std::string& value);
   void positional(const std::string& name, std::string& value, const std::string& help);
   void optional_positional(const std::string& name, std::string& value, const std::string& help);
   void positionals(const std::string& name, std::vector<std::string>& values,
@@ -39,7 +41,19 @@ struct Verb {
   std::function<int()> (*setup)(Options& options);
 };
 
-extern const Verb kInfo, kCheck, kPlace, kRun, kTest, kOps, kDevices, kDoctor, kDemo;
+extern const Verb kInfo, kCheck, kPlace, kRun, kTest, kOps, kDevices, kDoctor, kDemo, kCompletion;
+
+// What the command line consists of, for the completions of shells.
+struct OptionInfo {
+  std::vector<std::string> long_names, short_names;  // without dashes
+  std::string help;
+  bool takes_value = false;
+};
+struct VerbInfo {
+  std::string name, summary;
+  std::vector<OptionInfo> options;
+};
+std::vector<VerbInfo> describe_verbs();
 
 // Exit codes (docs/cli.md).
 inline constexpr int kOk = 0, kFailed = 1, kUsage = 2, kModel = 3, kDevice = 4, kDiffer = 5,

@@ -1,7 +1,6 @@
 #include "cli/dims.h"
 #include "cli/options.h"
 #include "cli/text.h"
-#include "core/files.h"
 #include "ferry/ferry.h"
 
 namespace ferry::cli {
@@ -15,6 +14,11 @@ struct Args {
 int place(const Args& args) {
   bool json = wants_json(args.format);
   if (args.output.ends_with(".json")) json = true;
+  if (!args.output.empty() && args.output != "-" && !args.output.ends_with(".json") &&
+      !args.output.ends_with(".txt")) {
+    throw Error(ErrorCode::invalid_argument,
+                "'" + args.output + "': a report is a .json or a .txt file, or - for stdout.");
+  }
   const Model model = Model::load(args.model);
   PlacementRequest request = PlacementRequest::parse(args.device);
   request.dims = parse_dims(args.dims);
@@ -24,7 +28,7 @@ int place(const Args& args) {
   if (args.output.empty()) {
     print(report);
   } else {
-    write_file(args.output, report);
+    write_output(args.output, report);
     note(placement.summary());
   }
   return kOk;
@@ -36,7 +40,7 @@ std::function<int()> setup(Options& options) {
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
   options.option("-o,--output", args->output, "write the report to a .json or .txt file");
-  options.option("--format", args->format, "text or json");
+  options.format(args->format);
   return [args] { return place(*args); };
 }
 

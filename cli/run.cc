@@ -4,70 +4,168 @@
 
 #include "cli/compare_tensors.h"
 #include "cli/input_spec.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/tensor_text.h"
 #include "cli/text.h"
-#include "core/convert.h"
-#include "core/files.h"
-#include "core/npy.h"
 #include "ferry/ferry.h"
 
 namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, device = "cpu", output, trace, report, expect;
+  std::string model, device = "cpu", outputs_on, dtype, output, trace, report, expect, labels;
+  std::string format = "text";
+  std::vector<std::string> only;
   InputArgs inputs;
   double rtol = 1e-3, atol = 1e-7;
   int top = 0, threads = 0;
   bool copies = false;
 };
 
-// "  3  0.9871", best first, of the last axis of a tensor of one row.
-std::string top_of(const std::string& name, const Tensor& tensor, int count) {
-  std::vector<std::pair<double, int64_t>> scores;
-  for (int64_t i = 0; i < tensor.numel(); ++i) {
-    scores.emplace_back(load_as_double(tensor.dtype(), tensor.data(), i), i);
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorCode::invalid_argument, message);
+}
+
+// Everything that can be wrong without a run, before it.
+void check_args(const Args& args) {
+  if (!args.output.empty() && !args.output.ends_with(".npz") &&
+      !args.output.ends_with(".safetensors")) {
+    refuse("'" + args.output + "': outputs are written to a .npz or a .safetensors file.");
   }
-  std::ranges::stable_sort(scores, [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string out = fmt::format("top {} of {}\n", count, name);
-  for (int i = 0; i < count && i < static_cast<int>(scores.size()); ++i) {
-    out += fmt::format("  {:>6}  {:.4f}\n", scores[static_cast<size_t>(i)].second,
-                       scores[static_cast<size_t>(i)].first);
+  if (args.top < 0) refuse("--top " + std::to_string(args.top) + ": expected 1 or more.");
+  if (args.threads < 0)
+    refuse("--threads " + std::to_string(args.threads) + ": expected 0 or more.");
+}
+
+// "     3  0.9871  cat", for each row.
+std::string top_text(const std::string& name, const Tensor& tensor, int count,
+                     const std::vector<std::string>& labels) {
+  std::string out;
+  const auto rows = largest(tensor, count);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const std::string which = rows.size() == 1 ? "" : fmt::format("[{}]", row);
+    out += fmt::format("top {} of {}{}\n", rows[row].size(), name, which);
+    for (const auto& [index, value] : rows[row]) {
+      const auto i = static_cast<size_t>(index);
+      out += fmt::format("  {:>6}  {:.4f}{}\n", index, value,
+                         i < labels.size() ? "  " + labels[i] : "");
+    }
   }
   return out;
 }
 
-// The number of outputs that differ from the archive; a line on stderr for each.
-int compare(const Outputs& outputs, const std::string& path, Tolerance tolerance) {
-  const NamedTensors expected = load_npz(path);
-  int compared = 0, differing = 0;
+nlohmann::ordered_json top_json(const Tensor& tensor, int count,
+                                const std::vector<std::string>& labels) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const auto& row : largest(tensor, count)) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const auto& [index, value] : row) {
+      nlohmann::ordered_json entry{{"index", index}, {"value", value}};
+      if (static_cast<size_t>(index) < labels.size()) {
+        entry["label"] = labels[static_cast<size_t>(index)];
+      }
+      list.push_back(std::move(entry));
+    }
+    rows.push_back(std::move(list));
+  }
+  return rows;
+}
+
+// The outputs that differ from the expected ones; a line on stderr for each.
+std::vector<std::string> compare(const Args& args, const Outputs& outputs,
+                                 const NamedValues& expected) {
+  std::vector<std::string> differing;
+  int compared = 0;
   for (const auto& [name, tensor] : outputs) {
-    const auto at = std::ranges::find(expected, name, &NamedTensors::value_type::first);
+    const auto at = std::ranges::find(expected, name, [](const auto& item) { return item.first; });
     if (at == expected.end()) continue;
     ++compared;
-    const std::string text = difference(tensor.cpu(), at->second, tolerance);
+    Tensor actual = tensor.cpu();
+    // What --dtype changed is compared in the type of the file.
+    if (!args.dtype.empty() && is_floating(at->second.dtype())) {
+      actual = actual.to(at->second.dtype());
+    }
+    const std::string text = difference(actual, at->second, {args.rtol, args.atol});
     if (text.empty()) continue;
-    ++differing;
+    differing.push_back(name);
     note("output '" + name + "' " + text);
   }
   if (compared == 0) {
-    throw Error(ErrorCode::not_found, "'" + path + "' holds none of the model's outputs.");
+    throw Error(ErrorCode::not_found, "'" + args.expect + "' holds none of the model's outputs.");
   }
-  note(fmt::format("{} of {} outputs as expected", compared - differing, compared));
+  note(fmt::format("{} of {} outputs as expected", compared - static_cast<int>(differing.size()),
+                   compared));
   return differing;
 }
 
-int run(const Args& args) {
-  LoadOptions load;
-  load.threads = args.threads;
-  Model model = Model::load(args.model, load);
-  model.to(PlacementRequest::parse(args.device));
-  note(model.placement().summary());
-  const Inputs inputs = make_inputs(model, args.inputs);
+// What goes to stdout.
+std::string show(const Args& args, const Outputs& outputs, const std::vector<std::string>& labels) {
+  std::string text;
+  for (const auto& [name, tensor] : outputs) {
+    if (args.top > 0) {
+      text += top_text(name, tensor.cpu(), args.top, labels);
+    } else if (args.output.empty()) {
+      text += name + " = " + tensor.str() + "\n";
+    }
+  }
+  return text;
+}
+
+nlohmann::ordered_json show_json(const Args& args, const Model& model, const Outputs& outputs,
+                                 const RunReport& report, const std::vector<std::string>& labels) {
+  nlohmann::ordered_json out{{"model", model.name()},
+                             {"device", model.device().str()},
+                             {"simulated", model.device().kind() == DeviceKind::sim},
+                             {"placement", model.placement().summary()},
+                             {"seconds", report.seconds}};
+  nlohmann::ordered_json& list = out["outputs"] = nlohmann::ordered_json::array();
+  for (const auto& [name, tensor] : outputs) {
+    nlohmann::ordered_json entry{{"name", name}, {"device", tensor.device().str()}};
+    if (args.top > 0) {
+      entry["top"] = top_json(tensor.cpu(), args.top, labels);
+    } else if (args.output.empty()) {
+      entry.update(tensor_json(tensor.cpu()));
+    }
+    list.push_back(std::move(entry));
+  }
+  nlohmann::ordered_json& copies = out["copies"] = nlohmann::ordered_json::array();
+  for (const RunReport::Copy& copy : report.copies) {
+    copies.push_back({{"value", copy.value},
+                      {"from", copy.from.str()},
+                      {"to", copy.to.str()},
+                      {"bytes", copy.bytes},
+                      {"times", copy.times}});
+  }
+  return out;
+}
+
+int run(Args args) {
+  const bool json = wants_json(args.format);
+  check_args(args);
+  std::vector<std::string> labels;
+  if (!args.labels.empty()) {
+    labels = read_labels(args.labels);
+    if (args.top == 0) args.top = 5;
+  }
+  NamedValues expected;
+  if (!args.expect.empty()) expected = NamedValues::load(args.expect);
   RunReport report;
   RunOptions options;
   options.report = &report;
   options.trace = !args.trace.empty();
+  options.outputs = args.only;
+  PlacementRequest request = PlacementRequest::parse(args.device);
+  if (!args.outputs_on.empty()) request.outputs_on = Device(args.outputs_on);
+
+  LoadOptions load;
+  load.threads = args.threads;
+  Model model = Model::load(args.model, load);
+  if (!args.dtype.empty()) model.to(dtype_from_string(args.dtype));
+  model.to(request);
+  if (verbosity() == 0) note(model.placement().summary());  // with -v the library says it
+  Inputs inputs = make_inputs(model, args.inputs);
+  if (!args.dtype.empty()) inputs = as_model_takes(inputs, model);
   const Outputs outputs = model.run(inputs, options);
   if (!report.ledger_difference.empty()) {
     note("the copies of this run are not those of its placement: " + report.ledger_difference);
@@ -78,22 +176,22 @@ int run(const Args& args) {
                        copy.to.str(), copy.bytes, copy.times));
     }
   }
-  if (!args.trace.empty()) write_file(args.trace, report.trace_json);
-  if (!args.report.empty()) write_file(args.report, model.placement().json());
+  if (!args.trace.empty()) write_output(args.trace, report.trace_json);
+  if (!args.report.empty()) write_output(args.report, model.placement().json());
   if (!args.output.empty()) {
-    NamedTensors named(outputs.begin(), outputs.end());
-    save_npz(args.output, named);
+    const WritingFile guard;
+    outputs.save(args.output);
   }
-  if (args.output.empty() && args.top == 0) {
-    for (const auto& [name, tensor] : outputs) print(name + " = " + tensor.str() + "\n");
+  std::vector<std::string> differing;
+  if (!args.expect.empty()) differing = compare(args, outputs, expected);
+  if (json) {
+    nlohmann::ordered_json shown = show_json(args, model, outputs, report, labels);
+    if (!args.expect.empty()) shown["differing"] = differing;
+    print(shown.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } else {
+    print(show(args, outputs, labels));
   }
-  if (args.top > 0) {
-    for (const auto& [name, tensor] : outputs) print(top_of(name, tensor.cpu(), args.top));
-  }
-  if (!args.expect.empty() && compare(outputs, args.expect, {args.rtol, args.atol}) > 0) {
-    return kDiffer;
-  }
-  return report.ledger_difference.empty() ? kOk : kDiffer;
+  return differing.empty() && report.ledger_difference.empty() ? kOk : kDiffer;
 }
 
 std::function<int()> setup(Options& options) {
@@ -101,19 +199,25 @@ std::function<int()> setup(Options& options) {
   options.positional("MODEL", args->model, "an ONNX file");
   options.list("-i,--input", args->inputs.inputs,
                "NAME=SPEC: x.npy, x.npz:KEY, x.pb, rand:0..9, json:[1]");
-  options.option("--inputs", args->inputs.all, "all inputs: a .npz, or a folder of input_N.pb");
+  options.option("--inputs", args->inputs.all,
+                 "all inputs: .npz, .safetensors, or a folder of input_N.pb");
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
-  options.option("-o,--output", args->output, "write the outputs to a .npz");
-  options.option("--expect", args->expect, "a .npz that the outputs are compared with");
+  options.option("--dtype", args->dtype, "convert floating weights and inputs, as float16");
+  options.list("--only", args->only, "an output that is wanted; nothing else is run");
+  options.option("--outputs-on", args->outputs_on, "the device on which outputs come back");
+  options.option("-o,--output", args->output, "write the outputs to a .npz or .safetensors");
+  options.option("--expect", args->expect, "a .npz or .safetensors to compare outputs with");
   options.option("--rtol", args->rtol, "relative tolerance of --expect");
   options.option("--atol", args->atol, "absolute tolerance of --expect");
-  options.option("--top", args->top, "print the N largest elements of each output");
+  options.option("--top", args->top, "print the N largest elements of each row");
+  options.option("--labels", args->labels, "names for --top: a line each, or JSON");
   options.option("--threads", args->threads, "of the CPU; 0: one per core");
   options.option("--trace", args->trace, "write a Chrome trace of the run");
   options.option("--report", args->report, "write the placement report as JSON");
   options.flag("--copies", args->copies, "list every copy that was made");
+  options.format(args->format);
   return [args] { return run(*args); };
 }
 

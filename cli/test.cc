@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -23,9 +26,8 @@ namespace fs = std::filesystem;
 
 struct Args {
   std::vector<std::string> paths;
-  std::string device = "cpu", place, list;
+  std::string device = "cpu", place, list, format = "text";
   int jobs = 1;
-  bool verbose = false;
 };
 
 // One case: a folder with model.onnx and test_data_set_N, or one whose data.json names a model of
@@ -187,6 +189,7 @@ class Worker {
     child_ = fork();
     if (child_ < 0) throw Error(ErrorCode::io, "cannot start a process.");
     if (child_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // no process outlives the command
       close(ends[0]);
       run_rest(ends[1]);
       _exit(0);
@@ -244,6 +247,7 @@ std::vector<Verdict> run_cases(const std::vector<Case>& cases, size_t jobs,
   for (std::vector<size_t>& share : shares) {
     workers.push_back(std::make_unique<Worker>(cases, std::move(share), runner, verdicts));
   }
+  Progress progress(cases.size());
   for (;;) {
     std::erase_if(workers, [](const auto& worker) { return worker->finished(); });
     if (workers.empty()) return verdicts;
@@ -253,66 +257,97 @@ std::vector<Verdict> run_cases(const std::vector<Case>& cases, size_t jobs,
     for (size_t i = 0; i < pipes.size(); ++i) {
       if (pipes[i].revents != 0) workers[i]->receive();
     }
+    const auto count = [&](auto what) {
+      return static_cast<size_t>(std::ranges::count_if(verdicts, what));
+    };
+    progress.show(
+        count([](const Verdict& v) { return !v.name.empty(); }),
+        std::to_string(count([](const Verdict& v) { return !v.failure.empty(); })) + " failed");
   }
 }
 
-// Compares with a list of the cases that pass, one name a line: a case that stopped passing fails,
-// and so does one that passes without being listed.
-int compare_with_list(const std::string& path, const std::vector<Verdict>& verdicts) {
-  std::vector<std::string> listed;
-  std::string text = read_file(path);
+std::vector<std::string> read_list(const std::string& path) {
+  std::vector<std::string> names;
+  const std::string text = read_file(path);
   for (size_t start = 0; start < text.size();) {
     const size_t end = std::min(text.find('\n', start), text.size());
-    if (end > start && text[start] != '#') listed.push_back(text.substr(start, end - start));
+    if (end > start && text[start] != '#') names.push_back(text.substr(start, end - start));
     start = end + 1;
   }
-  std::ranges::sort(listed);
-  int differences = 0;
+  std::ranges::sort(names);
+  return names;
+}
+
+// Compares with a list of the cases that pass, one name a line: a case that stopped passing is a
+// difference, and so is one that passes without being listed.
+std::vector<std::string> differences_from(const std::vector<std::string>& listed,
+                                          const std::vector<Verdict>& verdicts) {
+  std::vector<std::string> out;
   for (const Verdict& verdict : verdicts) {
     const bool is_listed = std::ranges::binary_search(listed, verdict.name);
     if (is_listed == verdict.failure.empty()) continue;
-    ++differences;
-    print(is_listed
-              ? "listed as passing, but fails: " + verdict.name + ": " + verdict.failure + "\n"
-              : "passes, but is not in " + path + ": " + verdict.name + "\n");
+    out.push_back(is_listed
+                      ? "listed as passing, but fails: " + verdict.name + ": " + verdict.failure
+                      : "passes, but is not in the list: " + verdict.name);
   }
   for (const std::string& name : listed) {
     if (std::ranges::find(verdicts, name, &Verdict::name) == verdicts.end()) {
-      ++differences;
-      print("listed in " + path + ", but there is no such case: " + name + "\n");
+      out.push_back("in the list, but there is no such case: " + name);
     }
   }
-  return differences;
+  return out;
+}
+
+PlacementRequest request_of(const Args& args) {
+  PlacementRequest request = PlacementRequest::parse(args.device);
+  if (!request.device.is_cpu()) request.cpu_fallback = true;
+  if (args.place.empty()) return request;
+  constexpr std::string_view kRandom = "random:";
+  uint64_t seed = 0;
+  const char* const last = args.place.data() + args.place.size();
+  if (!args.place.starts_with(kRandom) || args.place.size() == kRandom.size() ||
+      std::from_chars(args.place.data() + kRandom.size(), last, seed).ptr != last) {
+    throw Error(ErrorCode::invalid_argument, "'" + args.place + "': expected --place random:SEED.");
+  }
+  request.random_seed = seed;
+  return request;
 }
 
 int test(const Args& args) {
-  PlacementRequest request = PlacementRequest::parse(args.device);
-  if (!request.device.is_cpu()) request.cpu_fallback = true;
-  if (!args.place.empty()) {
-    if (!args.place.starts_with("random:")) {
-      throw Error(ErrorCode::invalid_argument,
-                  "'" + args.place + "': expected --place random:SEED.");
-    }
-    request.random_seed = std::stoull(args.place.substr(7));
-  }
+  const bool json = wants_json(args.format);
+  const PlacementRequest request = request_of(args);
+  std::vector<std::string> listed;
+  if (!args.list.empty()) listed = read_list(args.list);
   const std::vector<Case> cases = find_cases(args.paths);
   if (cases.empty()) throw Error(ErrorCode::not_found, "there are no test cases here.");
   const CaseRunner runner(request);
   const size_t jobs = std::min(cases.size(), static_cast<size_t>(std::max(1, args.jobs)));
   const std::vector<Verdict> verdicts = run_cases(cases, jobs, runner);
 
-  int passed = 0, failed = 0;
+  int passed = 0;
+  std::vector<std::string> differences;
+  std::string text;
+  nlohmann::ordered_json failures = nlohmann::ordered_json::array();
   for (const Verdict& verdict : verdicts) {
-    ++(verdict.failure.empty() ? passed : failed);
-    if (!verdict.failure.empty() && args.list.empty()) {
-      print("FAIL " + verdict.name + ": " + verdict.failure + "\n");
-    } else if (args.verbose && verdict.failure.empty()) {
-      print("pass " + verdict.name + "\n");
+    if (verdict.failure.empty()) {
+      ++passed;
+      if (verbosity() > 0) text += "pass " + verdict.name + "\n";
+      continue;
     }
+    failures.push_back({{"name", verdict.name}, {"failure", verdict.failure}});
+    if (args.list.empty()) differences.push_back("FAIL " + verdict.name + ": " + verdict.failure);
   }
-  const int differences = args.list.empty() ? failed : compare_with_list(args.list, verdicts);
-  print(fmt::format("{} passed, {} failed\n", passed, failed));
-  return differences == 0 ? kOk : kFailed;
+  if (!args.list.empty()) differences = differences_from(listed, verdicts);
+  for (const std::string& line : differences) text += line + "\n";
+  text += fmt::format("{} passed, {} failed\n", passed, failures.size());
+  if (json) {
+    nlohmann::ordered_json out{
+        {"passed", passed}, {"failed", failures.size()}, {"failures", std::move(failures)}};
+    if (!args.list.empty()) out["differences_from_list"] = differences;
+    text = out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  }
+  print(text);
+  return differences.empty() ? kOk : kFailed;
 }
 
 std::function<int()> setup(Options& options) {
@@ -322,7 +357,7 @@ std::function<int()> setup(Options& options) {
   options.option("--place", args->place, "random:SEED: each node on a random device");
   options.option("--jobs", args->jobs, "processes at once");
   options.option("--list", args->list, "the names that pass, a line each: a difference fails");
-  options.flag("-v,--verbose", args->verbose, "name the cases that pass, too");
+  options.format(args->format);
   return [args] { return test(*args); };
 }
 

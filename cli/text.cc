@@ -1,10 +1,16 @@
 #include "cli/text.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 
+#include "cli/interrupt.h"
+#include "core/files.h"
 #include "core/human.h"
 #include "core/nearest.h"
 #include "ferry/error.h"
@@ -18,12 +24,32 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
 std::string human_bytes(int64_t bytes) { return ferry::human_bytes(bytes); }
 
 void print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    std::_Exit(1);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return;
   }
+  if (errno == EPIPE) {  // end as a program does that does not handle it
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  throw Error(ErrorCode::io, std::string("cannot write to stdout: ") + std::strerror(errno) + ".");
 }
 
-void note(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+namespace {
+int verbosity_level = 0;
+}  // namespace
+
+void set_verbosity(int level) { verbosity_level = level; }
+int verbosity() { return verbosity_level; }
+
+void note(const std::string& text) {
+  if (verbosity() >= 0) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+void write_output(const std::string& path, std::string_view bytes) {
+  if (path == "-") return print(bytes);
+  const WritingFile guard;
+  write_file(path, bytes);
+}
 
 bool wants_json(const std::string& format) {
   if (format == "json") return true;
@@ -51,6 +77,22 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
+}
+
+Progress::Progress(size_t total)
+    : total_(total),
+      on_terminal_(verbosity() >= 0 && isatty(STDERR_FILENO) != 0),
+      next_(Clock::now() + std::chrono::seconds(1)) {}
+
+Progress::~Progress() {
+  if (shown_) std::fprintf(stderr, "\r\033[K");
+}
+
+void Progress::show(size_t done, const std::string& remark) {
+  if (!on_terminal_ || Clock::now() < next_) return;
+  next_ = Clock::now() + std::chrono::milliseconds(100);
+  shown_ = true;
+  std::fprintf(stderr, "\r\033[K%zu/%zu  %s", done, total_, remark.c_str());
 }
 
 }  // namespace ferry::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,8 +15,12 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
 // "7.4 MiB"
 std::string human_bytes(int64_t bytes);
 
-// Writes to stdout; a closed pipe ends the program quietly.
+// Writes to stdout. A closed pipe ends the program quietly; another failure is Error io.
 void print(std::string_view text);
+
+// How much is said on stderr: -1 errors only (--quiet), 0, 1 (-v), 2 (-vv).
+void set_verbosity(int level);
+int verbosity();
 
 // One line on stderr, unless --quiet.
 void note(const std::string& text);
@@ -23,7 +28,30 @@ void note(const std::string& text);
 // Text and json; throws Error invalid_argument for another word.
 bool wants_json(const std::string& format);
 
+// Writes a file whole or not at all, Ctrl-C included; "-" is stdout.
+void write_output(const std::string& path, std::string_view bytes);
+
 // Rows of cells in columns as wide as their widest cell, two blanks between; numbers to the right.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+
+// "123/1951  2 failed" on the last line of a terminal's stderr, from the second second on; nothing
+// elsewhere or with --quiet. The line is gone when the object is.
+class Progress {
+ public:
+  explicit Progress(size_t total);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(size_t done, const std::string& remark);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  size_t total_;
+  bool on_terminal_;
+  bool shown_ = false;
+  Clock::time_point next_;
+};
 
 }  // namespace ferry::cli

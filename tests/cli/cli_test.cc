@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -70,6 +71,20 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " extra", "one argument too many"},
       {"ops Cnov", "Did you mean 'Conv'?"},
       {"test /no/such/folder", "is not a folder"},
+      {"test " FERRY_SOURCE "/models --place random:", "random:SEED"},
+      {"test " FERRY_SOURCE "/models --place random:x", "random:SEED"},
+      {"test " FERRY_SOURCE "/models --list /no/such/list", "/no/such/list"},
+      {"run " + net + " --only z", "Did you mean 'y'?"},
+      {"run " + net + " -o out.csv", ".npz or a .safetensors"},
+      {"run " + net + " --top -1", "expected 1 or more"},
+      {"run " + net + " --outputs-on gpu", "is not a device"},
+      {"run " + net + " --dtype floot16", "Did you mean 'float16'?"},
+      {"run " + net + " --dtype int8", "floating types only"},
+      {"run " + net + " --labels /no/such/labels", "/no/such/labels"},
+      {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
+      {"place " + net + " -o report.html", ".json or a .txt"},
+      {"info " + net + " --tree --format json", "leave --format json out"},
+      {"completion bsh", "Did you mean 'bash'?"},
       {"run /no/such/model.onnx", "/no/such/model.onnx"},
       {"", "subcommand is required"},
   };
@@ -82,8 +97,8 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
 }
 
 TEST_F(Cli, HelpOfEveryVerbFitsAndEndsWithExamples) {
-  for (const char* verb :
-       {"info", "check", "place", "run", "test", "ops", "devices", "doctor", "demo"}) {
+  for (const char* verb : {"info", "check", "place", "run", "test", "ops", "devices", "doctor",
+                           "demo", "completion"}) {
     const Result result = run(std::string(verb) + " --help");
     EXPECT_EQ(result.code, 0);
     EXPECT_THAT(result.out, HasSubstr(std::string("Examples:\n  ferry ") + verb)) << verb;
@@ -223,6 +238,156 @@ TEST_F(Cli, DevicesAndOps) {
   const auto conv = nlohmann::json::parse(run("ops Conv --format json").out);
   EXPECT_THAT(conv[0]["devices"]["cpu"].get<std::string>(), HasSubstr("float32"));
   EXPECT_TRUE(conv[0]["devices"].contains("sim"));
+}
+
+TEST_F(Cli, EveryVerbSpeaksJson) {
+  const std::string net = model("net.onnx");
+  for (const std::string& verb :
+       {"info " + net, "check " + net, "place " + net, "run " + net, std::string("ops Conv"),
+        std::string("devices"), std::string("doctor"), std::string("demo")}) {
+    const Result result = run(verb + " --format json -q");
+    EXPECT_EQ(result.code, 0) << verb << result.err;
+    EXPECT_FALSE(nlohmann::json::parse(result.out, nullptr, false).is_discarded()) << verb;
+    EXPECT_THAT(result.err, IsEmpty()) << verb;
+  }
+  const auto ran =
+      nlohmann::json::parse(run("run " + net + " -i x=json:[[1,2,3]] -d sim:0 --format json").out);
+  EXPECT_EQ(ran["simulated"], true);
+  EXPECT_EQ(ran["outputs"][0]["shape"], (std::vector<int>{1, 1}));
+  EXPECT_TRUE(ran["outputs"][0]["values"][0][0].is_number());
+  EXPECT_EQ(ran["copies"].size(), 2u);
+}
+
+TEST_F(Cli, RunTakesSafetensorsAndConverts) {
+  const std::string net = "run " + model("net.onnx");
+  const std::string golden = model("net_1.npz");
+  NamedValues::load(golden).save(file("net.safetensors"));
+  EXPECT_EQ(run(net + " --inputs " + file("net.safetensors") + " --expect " + golden).code, 0);
+  EXPECT_EQ(run(net + " -i x=" + file("net.safetensors") + ":x -o " + file("y.safetensors")).code,
+            0);
+  EXPECT_EQ(run(net + " --inputs " + golden + " --expect " + file("y.safetensors")).code, 0);
+  EXPECT_EQ(run(net + " -i x=" + file("net.safetensors") + ":z").code, 2);
+  const std::string half = net + " --inputs " + golden + " --expect " + golden + " --dtype float16";
+  EXPECT_EQ(run(half + " --rtol 1e-2").code, 0);
+  const Result strict = run(half + " --rtol 1e-7 --atol 0 --format json");
+  EXPECT_EQ(strict.code, 5);
+  EXPECT_EQ(nlohmann::json::parse(strict.out)["differing"][0], "y");
+}
+
+TEST_F(Cli, OutputsStayOnADevice) {
+  const Result result = run("run " + model("net.onnx") + " -i x=ones -d sim:0 --outputs-on sim:0");
+  EXPECT_THAT(result.out, HasSubstr("device='sim:0'"));
+  EXPECT_THAT(result.err, HasSubstr("; 1 copies")) << "the output is not copied";
+}
+
+TEST_F(Cli, TopNamesTheLargestOfEachRow) {
+  const std::string digits =
+      "run " + model("digits.onnx") + " --inputs " + model("digits_1.npz") + " --labels ";
+  const std::string names[] = {"zero", "one", "two",   "three", "four",
+                               "five", "six", "seven", "eight", "nine"};
+  std::string lines, object = "{";
+  for (int i = 9; i >= 0; --i) {
+    lines = names[i] + "\r\n" + lines;
+    object += (i == 9 ? "\"" : ",\"") + std::to_string(i) + "\":[\"n\",\"" + names[i] + "\"]";
+  }
+  write_file(file("lines"), lines);
+  write_file(file("list"), nlohmann::json(names).dump());
+  write_file(file("object"), object + "}");
+  for (const char* labels : {"lines", "list", "object"}) {
+    const Result result = run(digits + file(labels) + " --top 1");
+    EXPECT_THAT(result.out, StartsWith("top 1 of scores[0]\n       0  7.0268  zero\ntop 1 of "
+                                       "scores[1]\n       4  6.7426  four\n"))
+        << labels << result.err;
+  }
+  EXPECT_THAT(run(digits + file("lines")).out, StartsWith("top 5 of scores[0]\n"));
+  const auto json =
+      nlohmann::json::parse(run(digits + file("list") + " --top 2 --format json").out);
+  EXPECT_EQ(json["outputs"][0]["top"][1][0]["label"], "four");
+  for (const char* bad : {"[1]", "{\"x\":\"a\"}", "{\"1\":\"a\"}", "{\"0\":7}", "[\"a\""}) {
+    write_file(file("bad"), bad);
+    EXPECT_EQ(run(digits + file("bad")).code, 2) << bad;
+  }
+}
+
+TEST_F(Cli, VerbosityAndVersion) {
+  const std::string net = "run " + model("net.onnx") + " -i x=ones -d sim:0";
+  EXPECT_THAT(run(net + " -q").err, IsEmpty());
+  EXPECT_THAT(run(net).err, StartsWith("placed 3/3 nodes on sim:0"));
+  EXPECT_THAT(run(net + " -v").err, HasSubstr("net.onnx: placed 3/3 nodes on sim:0"));
+  EXPECT_THAT(run(net + " -v").err, Not(HasSubstr("uploaded")));
+  EXPECT_THAT(run(net + " -vv").err, HasSubstr("uploaded a weight of 24 B to sim:0"));
+  const Result version = run("--version");
+  EXPECT_THAT(version.out, StartsWith("ferry 0.1.0\nbuilt with "));
+  EXPECT_THAT(version.out, HasSubstr("operators with kernels: cpu "));
+}
+
+TEST_F(Cli, FullDisksAndClosedPipes) {
+  const std::string ferry = FERRY_CLI;
+  EXPECT_EQ(WEXITSTATUS(std::system((ferry + " ops >/dev/full 2>" + file("err")).c_str())), 1);
+  EXPECT_THAT(read_file(file("err")), HasSubstr("cannot write to stdout: No space left"));
+  // Nothing is said, and the shell sees a program that a closed pipe ended.
+  const std::string piped =
+      "bash -c '(" + ferry + " ops; echo $? >" + file("code") + ") 2>" + file("err") + " | true'";
+  int status = 0;
+  for (int i = 0; i < 20; ++i) {  // `true` may end late
+    EXPECT_EQ(std::system(piped.c_str()), 0);
+    status = std::stoi(read_file(file("code")));
+    EXPECT_THAT(read_file(file("err")), IsEmpty());
+    if (status != 0) break;
+  }
+  EXPECT_EQ(status, 128 + SIGPIPE);
+}
+
+TEST_F(Cli, CtrlCEndsARunWith130AndLeavesNoTemporaries) {
+  // A loop that would go on for hours.
+  testing::ModelBuilder builder;
+  builder.input("trips", int64, {}).input("start", float32, {}).output("end", float32, {});
+  testing::NodeBuilder node = builder.node("Loop", {"trips", "", "start"}, {"end"});
+  testing::GraphProtoBuilder body(node.graph("body"));
+  body.input("i", int64, {}).input("going", boolean, {}).input("before", float32, {});
+  body.node("Neg", {"before"}, {"after"});
+  body.node("Identity", {"going"}, {"on"});
+  body.output("on", boolean, {}).output("after", float32, {});
+  std::filesystem::create_directories(folder_ / "out");
+  write_file(file("loop.onnx"), builder.bytes());
+  for (const std::string device : {"cpu", "sim:0,cpu"}) {
+    const std::string script =
+        "timeout --preserve-status --foreground -s INT 0.5 " FERRY_CLI " run " + file("loop.onnx") +
+        " -i trips=json:1000000000000 -i start=ones -d " + device + " -o " + file("out/y.npz") +
+        " 2>" + file("err") + "; echo $? >" + file("code");
+    EXPECT_EQ(std::system(script.c_str()), 0);
+    EXPECT_EQ(read_file(file("code")), "130\n") << read_file(file("err"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder_ / "out"));
+  }
+}
+
+TEST_F(Cli, CompletionScriptsAreAcceptedByTheirShells) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const Result script = run(std::string("completion ") + shell);
+    EXPECT_EQ(script.code, 0);
+    EXPECT_THAT(script.out, HasSubstr("outputs-on"));
+    write_file(file("script"), script.out);
+    const std::string there = "command -v " + std::string(shell) + " >/dev/null";
+    if (std::system(there.c_str()) != 0) continue;
+    EXPECT_EQ(std::system((std::string(shell) + " -n " + file("script")).c_str()), 0) << shell;
+  }
+  // Bash completes what the program has.
+  const std::string complete = "bash -c 'source " + file("script") +
+                               "; COMP_CWORD=$1; shift; COMP_WORDS=(\"$@\"); _ferry; "
+                               "echo \"${COMPREPLY[*]}\"' bash ";
+  write_file(file("script"), run("completion bash").out);
+  const std::pair<const char*, const char*> kCases[] = {
+      {"1 ferry pl", "place"},
+      {"2 ferry run --top", "--top"},
+      {"3 ferry run --format ''", "text json"},
+      {"3 ferry run -d s", "sim:0"},
+      {"2 ferry place ''", ""},
+      {"3 ferry run --expect ''", ""},
+  };
+  for (const auto& [words, expected] : kCases) {
+    EXPECT_EQ(std::system((complete + words + " >" + file("reply")).c_str()), 0);
+    EXPECT_EQ(read_file(file("reply")), std::string(expected) + "\n") << words;
+  }
 }
 
 }  // namespace
