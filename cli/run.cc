@@ -199,8 +199,7 @@ std::function<int()> setup(Options& options) {
   options.positional("MODEL", args->model, "an ONNX file");
   options.list("-i,--input", args->inputs.inputs,
                "NAME=SPEC: x.npy, x.npz:KEY, x.pb, rand:0..9, json:[1]");
-  options.option("--inputs", args->inputs.all,
-                 "all inputs: .npz, .safetensors, or a folder of input_N.pb");
+  options.option("--inputs", args->inputs.all, "all: .npz, .safetensors, a folder of input_N.pb");
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");

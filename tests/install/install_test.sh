@@ -20,7 +20,7 @@ cat "$work/seed"
 expect "$work/seed" "tensor([[1., 2., 3.],
         [4., 5., 6.]], device='sim:0')"
 expect "$work/seed" "  (fc1): Linear(in_features=3, out_features=2, bias=True)"
-expect "$work/seed" "placed 3/3 nodes on sim:0 (simulated)"
+expect "$work/seed" "placed 2/2 nodes on sim:0 (simulated)"
 "$work/build/seed" "$source/models/net.onnx" cpu >/dev/null
 
 "$work/build/classify" "$source/models/digits.onnx" "$source/models/digits_1.npz" >"$work/classify"
