@@ -162,17 +162,16 @@ Tensor Tensor::from_dlpack(DLManagedTensorVersioned* managed) {
   const MemoryFormat format = format_of(source, shape, dtype);
   const auto [device, pinned] = place_of(source.device);
   if (source.data == nullptr && bytes > 0) refuse(ErrorCode::invalid_argument, "data is null.");
-  const uintptr_t start = reinterpret_cast<uintptr_t>(source.data) + source.byte_offset;
+  char* const start = bytes > 0 ? static_cast<char*>(source.data) + source.byte_offset : nullptr;
   const auto alignment = static_cast<uintptr_t>(is_complex(dtype) ? bits / 16 : (bits + 7) / 8);
-  if (bytes > 0 && start % alignment != 0) {
+  if (reinterpret_cast<uintptr_t>(start) % alignment != 0) {
     refuse(ErrorCode::invalid_argument, "the first element is not aligned to " +
                                             std::to_string(alignment) + " bytes, as elements of " +
                                             std::string(to_string(dtype)) + " must be.");
   }
   const bool read_only = (managed->flags & kDLPackReadOnly) != 0;
   const auto taken = std::make_shared<Taken>();
-  auto storage = std::make_shared<Storage>(bytes > 0 ? reinterpret_cast<void*>(start) : nullptr,
-                                           bytes, device, taken, read_only, pinned);
+  auto storage = std::make_shared<Storage>(start, bytes, device, taken, read_only, pinned);
   Tensor out(std::move(storage), std::move(shape), dtype, 0, format);
   taken->managed = managed;  // nothing throws from here on
   return out;
