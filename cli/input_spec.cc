@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cli/dims.h"
+#include "cli/image.h"
 #include "cli/text.h"
 #include "core/convert.h"
 #include "core/files.h"
@@ -150,6 +151,7 @@ Tensor parse_spec(const std::string& spec, const TensorInfo& info, Sizes& sizes,
   if (spec == "ones") return Tensor::full(sizes.of(info), 1, info.dtype);
   if (spec.starts_with("rand:")) return parse_rand(spec.substr(5), info, sizes.of(info), seed);
   if (spec.starts_with("raw:")) return parse_raw(spec.substr(4));
+  if (spec.starts_with("img:")) return load_image(spec.substr(4), info);
   if (spec.starts_with("json:")) return parse_json(spec.substr(5), info.dtype);
   return Tensor::load(spec);
 }

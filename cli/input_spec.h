@@ -11,6 +11,7 @@
 //
 //   a.npy  a.npz:KEY  a.pb  a.safetensors:KEY    a file
 //   raw:FILE,DTYPE,2x3             raw elements
+//   img:FILE,OPTIONS               a picture (cli/image.h)
 //   rand  rand:LO..HI              random, seeded
 //   zeros  ones
 //   json:[[1, 2], [3, 4]]          nested lists

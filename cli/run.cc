@@ -198,7 +198,7 @@ std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
   options.list("-i,--input", args->inputs.inputs,
-               "NAME=SPEC: x.npy, x.npz:KEY, x.pb, rand:0..9, json:[1]");
+               "NAME=SPEC: x.npy, x.npz:KEY, img:x.jpg, json:[1]");
   options.option("--inputs", args->inputs.all, "all: .npz, .safetensors, a folder of input_N.pb");
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
