@@ -413,6 +413,15 @@ Outputs Model::run(const Inputs& inputs, const RunOptions& options) const {
 }
 
 const std::string& Model::name() const { return impl_->graph.name; }
+ModelMetadata Model::metadata() const {
+  const Graph& graph = impl_->graph;
+  ModelMetadata out{graph.ir_version, graph.producer, graph.opsets, graph.metadata};
+  if (auto own = out.opsets.extract(""); !own.empty()) {
+    own.key() = "ai.onnx";
+    out.opsets.insert(std::move(own));
+  }
+  return out;
+}
 std::vector<TensorInfo> Model::inputs() const {
   return infos_of(impl_->graph, impl_->graph.inputs());
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +31,14 @@ struct TensorInfo {
   std::vector<std::string> dims;
 
   std::string str() const;  // "float32[batch, 3]"
+};
+
+// What a model's file says of itself.
+struct ModelMetadata {
+  int64_t ir_version = 0;
+  std::string producer;                           // "pytorch 2.13.0", or empty
+  std::map<std::string, int64_t> opsets;          // by domain: "ai.onnx", "com.microsoft"
+  std::map<std::string, std::string> properties;  // metadata_props
 };
 
 // Tensors by name, in order.
@@ -154,6 +163,7 @@ class FERRY_API Model {
 
   // ---- what it is -----------------------------------------------------------------------------
   const std::string& name() const;
+  ModelMetadata metadata() const;
   std::vector<TensorInfo> inputs() const;  // without initializers
   std::vector<TensorInfo> outputs() const;
   NamedValues parameters() const;  // weights, on the CPU

@@ -84,7 +84,8 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --labels /no/such/labels", "/no/such/labels"},
       {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
       {"place " + net + " -o report.html", ".json or a .txt"},
-      {"info " + net + " --tree --format json", "leave --format json out"},
+      {"info " + net + " --tree --format json", "--graph and --tree are text"},
+      {"info " + net + " --tree --weights", "only one of"},
       {"completion bsh", "Did you mean 'bash'?"},
       {"run /no/such/model.onnx", "/no/such/model.onnx"},
       {"", "subcommand is required"},
@@ -115,7 +116,13 @@ TEST_F(Cli, InfoTellsWhatAModelIs) {
   EXPECT_EQ(text.code, 0);
   EXPECT_THAT(text.out, StartsWith("net.onnx  2 nodes  11 parameters (44 B)\n"));
   EXPECT_THAT(text.out, HasSubstr("float32[batch, 3]"));
+  EXPECT_THAT(text.out, HasSubstr("\nIR 10  ai.onnx 20  pytorch 2.13.0"));
+  EXPECT_THAT(run("info --weights " + model("net.onnx")).out,
+              HasSubstr("fc1.weight  24 B  float32[2, 3]\n"));
   const auto json = nlohmann::json::parse(run("info --format json " + model("net.onnx")).out);
+  EXPECT_EQ(json["ir_version"], 10);
+  EXPECT_EQ(json["opsets"]["ai.onnx"], 20);
+  EXPECT_EQ(json["parameters_by_type"]["float32"]["elements"], 11);
   EXPECT_EQ(json["inputs"][0]["name"], "x");
   EXPECT_EQ(json["operators"]["Gemm"], 2);
   EXPECT_THAT(run("info --tree " + model("net.onnx")).out,

@@ -48,6 +48,13 @@ void expect_golden(const Model& model, const Golden& golden) {
 
 PlacementRequest on(const char* device) { return PlacementRequest::parse(device); }
 
+TEST(Models, SayWhereTheyComeFrom) {
+  const ModelMetadata metadata = Model::load(path("net.onnx")).metadata();
+  EXPECT_EQ(metadata.ir_version, 10);
+  EXPECT_THAT(metadata.producer, ::testing::StartsWith("pytorch 2.13.0"));
+  EXPECT_EQ(metadata.opsets, (std::map<std::string, int64_t>{{"ai.onnx", 20}}));
+}
+
 TEST(Models, AreRightOnEveryDevice) {
   for (const Golden& golden : kGoldens) {
     SCOPED_TRACE(golden.model);
