@@ -1,5 +1,8 @@
+#include <cstdio>
+
 #include "cli/dims.h"
 #include "cli/options.h"
+#include "cli/placement_report.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
 
@@ -7,31 +10,52 @@ namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, device = "cpu", format = "text", output;
+  std::string model, device = "cpu", format = "text", output, why, fail_on;
   std::vector<std::string> dims;
 };
 
-int place(const Args& args) {
-  bool json = wants_json(args.format);
-  if (args.output.ends_with(".json")) json = true;
-  if (!args.output.empty() && args.output != "-" && !args.output.ends_with(".json") &&
-      !args.output.ends_with(".txt")) {
-    throw Error(ErrorCode::invalid_argument,
-                "'" + args.output + "': a report is a .json or a .txt file, or - for stdout.");
+std::string text_of(const Placement& placement) { return placement.text(); }
+std::string json_of(const Placement& placement) { return placement.json(); }
+
+struct Format {
+  std::string_view ending;
+  std::string (*write)(const Placement& placement);
+};
+constexpr Format kFormats[] = {
+    {".json", json_of}, {".txt", text_of}, {".csv", placement_csv}, {".md", placement_markdown}};
+
+// By the ending of the file; by --format where there is none.
+std::string (*writer_of(const Args& args))(const Placement&) {
+  const bool json = wants_json(args.format);
+  if (args.output.empty() || args.output == "-") return json ? json_of : text_of;
+  for (const Format& format : kFormats) {
+    if (args.output.ends_with(format.ending)) return format.write;
   }
+  throw Error(
+      ErrorCode::invalid_argument,
+      "'" + args.output + "': a report is a .json, .txt, .csv or .md file, or - for stdout.");
+}
+
+int place(const Args& args) {
+  const auto write = writer_of(args);
   const Model model = Model::load(args.model);
   PlacementRequest request = PlacementRequest::parse(args.device);
   request.dims = parse_dims(args.dims);
   require_known_dims(request.dims, model);
   const Placement placement = model.plan(request);
-  const std::string report = json ? placement.json() : placement.text();
-  if (args.output.empty()) {
-    print(report);
-  } else {
-    write_output(args.output, report);
+  std::vector<std::string> passed;
+  if (!args.fail_on.empty()) passed = passed_limits(placement, args.fail_on);
+  if (!args.why.empty()) {
+    print(explain_node(placement, args.why));
+  } else if (args.output.empty()) {
+    print(write(placement));
+  }
+  if (!args.output.empty()) {
+    write_output(args.output, write(placement));
     note(placement.summary());
   }
-  return kOk;
+  for (const std::string& limit : passed) std::fprintf(stderr, "ferry: %s\n", limit.c_str());
+  return passed.empty() ? kOk : kGate;
 }
 
 std::function<int()> setup(Options& options) {
@@ -39,7 +63,9 @@ std::function<int()> setup(Options& options) {
   options.positional("MODEL", args->model, "an ONNX file");
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
-  options.option("-o,--output", args->output, "write the report to a .json or .txt file");
+  options.option("--why", args->why, "one node: where it is, why, and its copies");
+  options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB");
+  options.option("-o,--output", args->output, "write the report: .json, .txt, .csv or .md");
   options.format(args->format);
   return [args] { return place(*args); };
 }
@@ -48,7 +74,7 @@ std::function<int()> setup(Options& options) {
 
 const Verb kPlace{"place", "What would run where, why, and what it copies",
                   "  ferry place net.onnx -d sim:0\n"
-                  "  ferry place net.onnx -d sim:0,cpu --dim batch=8 -o report.json",
+                  "  ferry place net.onnx -d sim:0,cpu --fail-on 'copies>2' -o report.json",
                   setup};
 
 }  // namespace ferry::cli

@@ -244,6 +244,7 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors) {
   bytes.reserve(bytes.size() + text.size() + end);
   bytes += text;
   for (const auto& [name, tensor] : ordered) {
+    if (tensor.nbytes() == 0) continue;  // its address may be null
     bytes.append(static_cast<const char*>(tensor.data()), tensor.nbytes());
   }
   write_file(path, bytes);

@@ -50,6 +50,19 @@ class Cli : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
+// A Loop whose input says how often; 10^12 trips take days.
+std::string endless_loop() {
+  testing::ModelBuilder builder;
+  builder.input("trips", int64, {}).input("start", float32, {}).output("end", float32, {});
+  testing::NodeBuilder node = builder.node("Loop", {"trips", "", "start"}, {"end"});
+  testing::GraphProtoBuilder body(node.graph("body"));
+  body.input("i", int64, {}).input("going", boolean, {}).input("before", float32, {});
+  body.node("Neg", {"before"}, {"after"});
+  body.node("Identity", {"going"}, {"on"});
+  body.output("on", boolean, {}).output("after", float32, {});
+  return builder.bytes();
+}
+
 TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
   const std::string net = model("net.onnx");
   struct Case {
@@ -83,7 +96,14 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --dtype int8", "floating types only"},
       {"run " + net + " --labels /no/such/labels", "/no/such/labels"},
       {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
-      {"place " + net + " -o report.html", ".json or a .txt"},
+      {"place " + net + " -o report.html", ".json, .txt, .csv or .md"},
+      {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
+      {"place " + net + " --fail-on falback", "Did you mean 'fallback'?"},
+      {"place " + net + " --fail-on 'copies>'", "is no limit"},
+      {"place " + net + " --fail-on 'copies>2MiB'", "is no limit"},
+      {"place " + net + " --fail-on 'bytes>-1'", "is no limit"},
+      {"place " + net + " --fail-on 'bytes>9999999999GiB'", "is no limit"},
+      {"place " + net + " --fail-on 'bytes>1MB'", "is no limit"},
       {"info " + net + " --tree --format json", "--graph and --tree are text"},
       {"info " + net + " --tree --weights", "only one of"},
       {"completion bsh", "Did you mean 'bash'?"},
@@ -157,6 +177,50 @@ TEST_F(Cli, PlaceReports) {
   const auto report = nlohmann::json::parse(read_file(file("report.json")));
   EXPECT_EQ(report["schema"], "ferry.placement/1");
   EXPECT_EQ(report["devices"][1]["simulated"], true);
+}
+
+TEST_F(Cli, PlaceExplainsOneNode) {
+  const Result result = run("place " + model("mixer.onnx") +
+                            " -d sim:0 --why node_layer_norm --dim batch=1,sequence=2");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              StartsWith("node_layer_norm (LayerNormalization) is on sim:0: requested\n"));
+  EXPECT_THAT(result.out, HasSubstr("  reads a copy of tokens  cpu -> sim:0  256 B"));
+}
+
+TEST_F(Cli, PlaceKeepsLimits) {
+  // Mixer: host values, and two copies of 128 * batch * sequence bytes.
+  const std::string mixer =
+      "place " + model("mixer.onnx") + " -d sim:0 --dim batch=1,sequence=8 --fail-on ";
+  EXPECT_EQ(run(mixer + "'fallback,copies>2,bytes>2KiB'").code, 0);
+  const Result many = run(mixer + "'fallback,copies>1,bytes>2047B'");
+  EXPECT_EQ(many.code, 6);
+  EXPECT_THAT(many.out, HasSubstr("copies per run: 2"));
+  EXPECT_EQ(many.err, "ferry: copies>1: 2 per run\nferry: bytes>2047: 2048 per run\n");
+
+  write_file(file("loop.onnx"), endless_loop());
+  const Result open = run("place " + file("loop.onnx") + " -d sim:0,cpu --fail-on 'bytes>1GiB'");
+  EXPECT_EQ(open.code, 6);
+  EXPECT_THAT(open.err, HasSubstr("and more that only data decides"));
+
+  testing::ModelBuilder builder;
+  builder.input("s", string, {2}).output("i", int64, {1, "n"});
+  builder.node("NonZero", {"s"}, {"i"});
+  write_file(file("strings.onnx"), builder.bytes());
+  const Result fallen = run("place " + file("strings.onnx") + " -d sim:0,cpu --fail-on fallback");
+  EXPECT_EQ(fallen.code, 6);
+  EXPECT_EQ(fallen.err, "ferry: fallback: 1 string_type on the CPU\n");
+}
+
+TEST_F(Cli, PlaceWritesTables) {
+  const std::string place = "place " + model("digits.onnx") + " -d sim:0 -o ";
+  EXPECT_EQ(run(place + file("r.csv")).code, 0);
+  EXPECT_THAT(read_file(file("r.csv")), StartsWith("name,op,device,reason,detail,island\r\n"));
+  EXPECT_THAT(read_file(file("r.csv")), HasSubstr(",Conv,sim:0,requested,,1\r\n"));
+  EXPECT_EQ(run(place + file("r.md")).code, 0);
+  const std::string markdown = read_file(file("r.md"));
+  EXPECT_THAT(markdown, StartsWith("placed "));
+  EXPECT_THAT(markdown, HasSubstr("| image | cpu -> sim:0 | 256 B (256*batch bytes) | input |"));
 }
 
 TEST_F(Cli, RunComparesWithGoldens) {
@@ -347,17 +411,8 @@ TEST_F(Cli, FullDisksAndClosedPipes) {
 }
 
 TEST_F(Cli, CtrlCEndsARunWith130AndLeavesNoTemporaries) {
-  // A loop that would go on for hours.
-  testing::ModelBuilder builder;
-  builder.input("trips", int64, {}).input("start", float32, {}).output("end", float32, {});
-  testing::NodeBuilder node = builder.node("Loop", {"trips", "", "start"}, {"end"});
-  testing::GraphProtoBuilder body(node.graph("body"));
-  body.input("i", int64, {}).input("going", boolean, {}).input("before", float32, {});
-  body.node("Neg", {"before"}, {"after"});
-  body.node("Identity", {"going"}, {"on"});
-  body.output("on", boolean, {}).output("after", float32, {});
   std::filesystem::create_directories(folder_ / "out");
-  write_file(file("loop.onnx"), builder.bytes());
+  write_file(file("loop.onnx"), endless_loop());
   for (const std::string device : {"cpu", "sim:0,cpu"}) {
     const std::string script =
         "timeout --preserve-status --foreground -s INT 0.5 " FERRY_CLI " run " + file("loop.onnx") +

@@ -1,0 +1,205 @@
+#include "cli/placement_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "cli/text.h"
+#include "core/checked.h"
+#include "ferry/error.h"
+
+namespace ferry::cli {
+namespace {
+
+std::string size_of(const CopyPlacement& copy) {
+  if (copy.bytes.expression == "?") return "data decides";
+  return human_bytes(copy.bytes.value) +
+         (copy.bytes.expression.empty() ? "" : " (" + copy.bytes.expression + " bytes)") +
+         (copy.when == "trip"   ? " each trip"
+          : copy.when == "load" ? " at load"
+                                : "");
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += between;
+    out += word;
+  }
+  return out;
+}
+
+// Fields with commas, quotes or line ends are quoted (RFC 4180).
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
+std::string markdown_row(const std::vector<std::string>& cells) {
+  std::string out = "|";
+  for (const std::string& cell : cells) {
+    out += " ";
+    for (const char c : cell) out += c == '|' ? "\\|" : std::string(1, c);
+    out += " |";
+  }
+  return out + "\n";
+}
+
+// ---- limits -------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse_limit(const std::string& limit) {
+  throw Error(ErrorCode::invalid_argument,
+              "'" + limit +
+                  "' is no limit: expected fallback, copies>N or bytes>N, as in "
+                  "--fail-on fallback,bytes>1MiB." +
+                  suggestion(limit.substr(0, limit.find('>')), {"fallback", "copies", "bytes"}));
+}
+
+int64_t amount_of(const std::string& limit, bool is_bytes) {
+  const std::string text = limit.substr(limit.find('>') + 1);
+  const char* const last = text.data() + text.size();
+  int64_t amount = 0;
+  const auto [end, error] = std::from_chars(text.data(), last, amount);
+  static constexpr std::pair<std::string_view, int64_t> kUnits[] = {
+      {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  const auto unit = std::ranges::find(kUnits, std::string_view(end, last),
+                                      [](const auto& entry) { return entry.first; });
+  const bool has_unit = end != last;
+  if (text.empty() || error != std::errc() || amount < 0 || unit == std::end(kUnits) ||
+      (has_unit && !is_bytes)) {
+    refuse_limit(limit);
+  }
+  const auto product = checked_mul(amount, unit->second);
+  if (!product) refuse_limit(limit);
+  return *product;
+}
+
+std::optional<std::string> fallback_passed(const Placement& placement) {
+  std::map<std::string, int> reasons;
+  for (const NodePlacement& node : placement.nodes()) {
+    if (node.device == placement.request().device) continue;
+    if (node.reason != "host_value" && node.reason != "host_port") ++reasons[node.reason];
+  }
+  if (reasons.empty()) return std::nullopt;
+  std::vector<std::string> words;
+  for (const auto& [reason, count] : reasons) words.push_back(fmt::format("{} {}", count, reason));
+  return "fallback: " + joined(words, ", ") + " on the CPU";
+}
+
+std::optional<std::string> copies_passed(const Placement& placement, int64_t most) {
+  const int64_t count = std::ranges::count_if(
+      placement.copies(), [](const CopyPlacement& copy) { return copy.when != "load"; });
+  if (count <= most) return std::nullopt;
+  return fmt::format("copies>{}: {} per run", most, count);
+}
+
+std::optional<std::string> bytes_passed(const Placement& placement, int64_t most) {
+  int64_t bytes = 0;
+  bool open = false;
+  for (const CopyPlacement& copy : placement.copies()) {
+    if (copy.when == "load") continue;
+    bytes += copy.bytes.value;
+    open = open || copy.bytes.expression == "?" || copy.when == "trip";
+  }
+  if (bytes <= most && !open) return std::nullopt;
+  return fmt::format("bytes>{}: {} per run{}", most, bytes,
+                     open ? ", and more that only data decides" : "");
+}
+
+}  // namespace
+
+std::string explain_node(const Placement& placement, const std::string& name) {
+  std::vector<std::string> names;
+  for (const NodePlacement& node : placement.nodes()) names.push_back(node.name);
+  const auto at = std::ranges::find(placement.nodes(), name, &NodePlacement::name);
+  if (at == placement.nodes().end()) {
+    throw Error(ErrorCode::not_found,
+                "no node of the plan is named '" + name + "'." + suggestion(name, names) +
+                    " --format json lists them, with the nodes of the file that they came from.");
+  }
+  const auto because = [](const std::string& reason, const std::string& detail) {
+    return reason + (detail.empty() ? "" : ", " + detail);
+  };
+  std::string out = fmt::format("{} ({}) is on {}: {}\n", at->name, at->op, at->device.str(),
+                                because(at->reason, at->detail));
+  for (const RejectedDevice& rejected : at->rejected) {
+    out += fmt::format("  not on {}: {}\n", rejected.device.str(),
+                       because(rejected.reason, rejected.detail));
+  }
+  if (!at->sources.empty()) out += "  from " + joined(at->sources, ", ") + "\n";
+  for (const CopyPlacement& copy : placement.copies()) {
+    const bool reads = std::ranges::find(copy.consumers, name) != copy.consumers.end();
+    if (!reads && copy.producer != name) continue;
+    out += fmt::format("  {} {}  {} -> {}  {}\n",
+                       reads ? "reads a copy of" : "copied from it:", copy.value, copy.from.str(),
+                       copy.to.str(), size_of(copy));
+  }
+  return out;
+}
+
+std::string placement_csv(const Placement& placement) {
+  std::string out = "name,op,device,reason,detail,island\r\n";
+  for (const NodePlacement& node : placement.nodes()) {
+    out += fmt::format("{},{},{},{},{},{}\r\n", csv_field(node.name), csv_field(node.op),
+                       node.device.str(), node.reason, csv_field(node.detail), node.island);
+  }
+  return out;
+}
+
+std::string placement_markdown(const Placement& placement) {
+  std::string out = placement.summary() + "\n\n";
+  out += markdown_row({"device", "nodes", "weights", "what it is"}) + "| --- | --- | --- | --- |\n";
+  for (const DevicePlacement& device : placement.devices()) {
+    out += markdown_row({device.device.str(), std::to_string(device.nodes),
+                         human_bytes(device.weight_bytes),
+                         device.name + (device.simulated ? " (simulated)" : "")});
+  }
+  std::string elsewhere;
+  for (const NodePlacement& node : placement.nodes()) {
+    if (node.device == placement.request().device) continue;
+    elsewhere += markdown_row({node.name, node.op, node.device.str(), node.reason, node.detail});
+  }
+  if (!elsewhere.empty()) {
+    out += "\n" + markdown_row({"node", "op", "device", "reason", "detail"}) +
+           "| --- | --- | --- | --- | --- |\n" + elsewhere;
+  }
+  std::string copies;
+  for (const CopyPlacement& copy : placement.copies()) {
+    if (copy.when == "load") continue;
+    copies += markdown_row({copy.value, copy.from.str() + " -> " + copy.to.str(), size_of(copy),
+                            copy.producer, joined(copy.consumers, ", ")});
+  }
+  if (!copies.empty()) {
+    out += "\n" + markdown_row({"copy", "from, to", "bytes", "producer", "consumers"}) +
+           "| --- | --- | --- | --- | --- |\n" + copies;
+  }
+  return out;
+}
+
+std::vector<std::string> passed_limits(const Placement& placement, const std::string& limits) {
+  std::vector<std::string> out;
+  for (size_t start = 0; start <= limits.size();) {
+    const size_t end = std::min(limits.find(',', start), limits.size());
+    const std::string limit = limits.substr(start, end - start);
+    start = end + 1;
+    std::optional<std::string> passed;
+    if (limit == "fallback") {
+      passed = fallback_passed(placement);
+    } else if (limit.starts_with("copies>")) {
+      passed = copies_passed(placement, amount_of(limit, /*is_bytes=*/false));
+    } else if (limit.starts_with("bytes>")) {
+      passed = bytes_passed(placement, amount_of(limit, /*is_bytes=*/true));
+    } else {
+      refuse_limit(limit);
+    }
+    if (passed) out.push_back(*passed);
+  }
+  return out;
+}
+
+}  // namespace ferry::cli
