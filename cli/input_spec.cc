@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -100,36 +102,95 @@ Tensor parse_raw(const std::string& spec) {
   return out;
 }
 
-void flatten(const nlohmann::json& list, size_t depth, Shape& shape, std::vector<double>& values,
-             std::vector<std::string>& strings) {
-  if (list.is_array()) {
-    const auto size = static_cast<int64_t>(list.size());
-    if (depth == shape.size()) shape.push_back(size);
-    if (shape[depth] != size) refuse("json: lists of unequal length.");
-    for (const auto& item : list) flatten(item, depth + 1, shape, values, strings);
-    return;
+// Nested lists as the elements of a tensor.
+class JsonElements {
+ public:
+  explicit JsonElements(const nlohmann::json& json) { collect(json, 0); }
+
+  Tensor as(DType dtype) const {
+    if (is_complex(dtype)) refuse("json: complex numbers cannot be written; use a .npy file.");
+    if (is_integer(dtype) && dtype != DType::uint64) return integers(dtype);
+    Tensor out = Tensor::empty(shape_, dtype);
+    for (size_t i = 0; i < leaves_.size(); ++i) store(out, i, *leaves_[i]);
+    return out;
   }
-  if (depth != shape.size()) refuse("json: lists of unequal depth.");
-  if (list.is_string()) {
-    strings.push_back(list.get<std::string>());
-  } else if (list.is_boolean()) {
-    values.push_back(list.get<bool>() ? 1 : 0);
-  } else if (list.is_number()) {
-    values.push_back(list.get<double>());
-  } else {
-    refuse("json: an element is not a number, a bool or a string.");
+
+ private:
+  static constexpr size_t kDeepest = 32;
+
+  void collect(const nlohmann::json& json, size_t depth) {
+    if (!json.is_array()) {
+      if (depth != shape_.size()) refuse("json: lists of unequal depth.");
+      leaves_.push_back(&json);
+      return;
+    }
+    const auto size = static_cast<int64_t>(json.size());
+    if (depth == shape_.size()) {
+      if (!leaves_.empty()) refuse("json: lists of unequal depth.");
+      if (depth == kDeepest) refuse("json: lists are nested too deeply.");
+      shape_.push_back(size);
+    }
+    if (shape_[depth] != size) refuse("json: lists of unequal length.");
+    for (const auto& item : json) collect(item, depth + 1);
   }
-}
+
+  [[noreturn]] static void mismatch(const nlohmann::json& leaf, DType dtype) {
+    refuse("json: " + leaf.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+           " is not an element of type " + std::string(to_string(dtype)) + ".");
+  }
+
+  // Exactly, whatever the type: through 64 bits and back.
+  Tensor integers(DType dtype) const {
+    std::vector<int64_t> values;
+    for (const nlohmann::json* leaf : leaves_) {
+      const bool fits = leaf->is_number_integer() &&
+                        !(leaf->is_number_unsigned() && leaf->get<uint64_t>() > INT64_MAX);
+      if (!fits) mismatch(*leaf, dtype);
+      values.push_back(leaf->get<int64_t>());
+    }
+    const Tensor out = Tensor::from(values, shape_).to(dtype);
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (load_as_int64(dtype, out.data(), static_cast<int64_t>(i)) != values[i]) {
+        mismatch(*leaves_[i], dtype);
+      }
+    }
+    return out;
+  }
+
+  static void store(Tensor& out, size_t i, const nlohmann::json& leaf) {
+    const DType dtype = out.dtype();
+    if (dtype == DType::string) {
+      if (!leaf.is_string()) mismatch(leaf, dtype);
+      out.mutable_span<std::string>()[i] = leaf.get<std::string>();
+    } else if (dtype == DType::boolean) {
+      if (!leaf.is_boolean()) mismatch(leaf, dtype);
+      out.mutable_span<bool>()[i] = leaf.get<bool>();
+    } else if (dtype == DType::uint64) {
+      if (!leaf.is_number_unsigned()) mismatch(leaf, dtype);
+      out.mutable_span<uint64_t>()[i] = leaf.get<uint64_t>();
+    } else {
+      store_from_double(dtype, out.mutable_data(), static_cast<int64_t>(i), real(leaf, dtype));
+    }
+  }
+
+  // A number, or the words that --format json has for what JSON cannot write.
+  static double real(const nlohmann::json& leaf, DType dtype) {
+    if (leaf.is_number()) return leaf.get<double>();
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (leaf == "NaN") return std::numeric_limits<double>::quiet_NaN();
+    if (leaf == "Infinity") return kInfinity;
+    if (leaf == "-Infinity") return -kInfinity;
+    mismatch(leaf, dtype);
+  }
+
+  Shape shape_;
+  std::vector<const nlohmann::json*> leaves_;
+};
 
 Tensor parse_json(const std::string& text, DType dtype) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_discarded()) refuse("'json:" + text + "' is not valid JSON.");
-  Shape shape;
-  std::vector<double> values;
-  std::vector<std::string> strings;
-  flatten(json, 0, shape, values, strings);
-  if (dtype == DType::string) return Tensor::from(strings, shape);
-  return Tensor::from(values, shape).to(dtype);
+  return JsonElements(json).as(dtype);
 }
 
 Tensor parse_rand(const std::string& range, const TensorInfo& info, const Shape& shape,

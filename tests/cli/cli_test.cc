@@ -75,6 +75,17 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " -i X=zeros", "Did you mean 'x'?"},
       {"run " + net + " -i x", "expected -i NAME=SPEC"},
       {"run " + net + " -i x=json:[[1,2],[3]]", "unequal length"},
+      {"run " + net + " -i x=json:[1,[2]]", "unequal depth"},
+      {"run " + net + " -i x=json:[[1],2]", "unequal depth"},
+      {"run " + net + " -i x=json:[[1,2,", "not valid JSON"},
+      {"run " + net + " -i 'x=json:[[1,2,\"three\"]]'",
+       "\"three\" is not an element of type float32"},
+      {"run " + net + " -i x=json:" + std::string(5000, '[') + std::string(5000, ']'),
+       "nested too deeply"},
+      {"run " + net + " --rtol 1", "are for --expect"},
+      {"run " + net + " --expect " + model("net_1.npz") + " --rtol z=1", "Did you mean 'y'?"},
+      {"run " + net + " --expect " + model("net_1.npz") + " --rtol y=-1", "expected a number"},
+      {"run " + net + " --expect " + model("net_1.npz") + " --atol nan", "expected a number"},
       {"run " + net + " -i x=rand:9..0", "rand:LO..HI"},
       {"run " + net + " -i x=raw:f", "raw:FILE,DTYPE,SHAPE"},
       {"run " + net + " --dim btach=2", "Did you mean 'batch'?"},
@@ -225,13 +236,18 @@ TEST_F(Cli, PlaceWritesTables) {
 
 TEST_F(Cli, RunComparesWithGoldens) {
   for (const char* device : {"cpu", "sim:0"}) {
-    const std::string command = "run " + model("mixer.onnx") + " -d " + device + " --inputs " +
-                                model("mixer_1.npz") + " --rtol 1e-4 --atol 1e-5";
-    EXPECT_EQ(run(command + " --expect " + model("mixer_1.npz")).code, 0);
+    const std::string command =
+        "run " + model("mixer.onnx") + " -d " + device + " --inputs " + model("mixer_1.npz");
+    const std::string close = command + " --rtol 1e-4 --atol 1e-5 --expect ";
+    EXPECT_EQ(run(close + model("mixer_1.npz")).code, 0);
     EXPECT_EQ(run(command + " -o " + file("out.npz")).code, 0);
     EXPECT_EQ(load_npz(file("out.npz")).at(0).first, "mixed");
+    // A tolerance of one output goes before that of all.
+    const std::string half = close + model("mixer_1.npz") + " --dtype float16";
+    EXPECT_EQ(run(half + " --rtol mixed=1 --atol mixed=1").code, 0);
+    EXPECT_EQ(run(half + " --rtol mixed=0 --atol mixed=0").code, 5);
     // The other golden has other sizes.
-    EXPECT_EQ(run(command + " --expect " + model("mixer_2.npz")).code, 5);
+    EXPECT_EQ(run(close + model("mixer_2.npz")).code, 5);
   }
 }
 
@@ -243,6 +259,42 @@ TEST_F(Cli, RunMakesInputsUpAndSaysSo) {
   EXPECT_EQ(result.out, run("run " + model("net.onnx") + " --dim batch=2 --seed 7").out);
   const Result json = run("run " + model("net.onnx") + " -i 'x=json:[[1,2,3],[4,5,6]]'");
   EXPECT_EQ(json.code, 0);
+}
+
+TEST_F(Cli, JsonInputsAreExactAndOfTheInputsType) {
+  struct Case {
+    DType dtype;
+    const char* json;
+    const char* shown;  // nullptr: refused
+  };
+  const Case kCases[] = {
+      {int64, "[9007199254740993, -1]", "tensor([9007199254740993,               -1])"},
+      {uint64, "[18446744073709551615, 0]", "tensor([18446744073709551615,                    0]"},
+      {int8, "[-128, 127]", "tensor([-128,  127]"},
+      {boolean, "[true, false]", "tensor([ True, False])"},
+      {float32, "[\"NaN\", \"-Infinity\"]", "tensor([nan, -inf])"},
+      {string, "[\"a\", \"\"]", "a"},
+      {int8, "[128, 0]", nullptr},
+      {uint8, "[-1, 0]", nullptr},
+      {uint64, "[-1, 0]", nullptr},
+      {int64, "[9223372036854775808, 0]", nullptr},
+      {int32, "[1.5, 0]", nullptr},
+      {int32, "[true, 0]", nullptr},
+      {boolean, "[1, 0]", nullptr},
+      {float32, "[null, 0]", nullptr},
+      {string, "[1, 2]", nullptr},
+  };
+  for (const Case& c : kCases) {
+    testing::ModelBuilder builder;
+    builder.input("x", c.dtype, {2}).output("y", c.dtype, {2});
+    builder.node("Identity", {"x"}, {"y"});
+    write_file(file("id.onnx"), builder.bytes());
+    const Result result = run("run " + file("id.onnx") + " -i 'x=json:" + c.json + "'");
+    EXPECT_EQ(result.code, c.shown == nullptr ? 2 : 0) << c.json << result.err;
+    EXPECT_THAT(c.shown == nullptr ? result.err : result.out,
+                HasSubstr(c.shown == nullptr ? "is not an element of type" : c.shown))
+        << c.json;
+  }
 }
 
 TEST_F(Cli, RunShowsCopiesTraceAndReport) {
