@@ -4,10 +4,12 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "core/element_type.h"
 #include "core/type_set.h"
 #include "ferry/error.h"
+#include "kernels/unit.h"
 
 // From a DType at run time to a C++ type at compile time.
 namespace ferry::cpu {
@@ -52,21 +54,7 @@ inline constexpr TypeSet kMovable = kByteTypes | kString;
 template <typename F>
 auto visit_unit(DType dtype, F&& f) {
   if (dtype == DType::string) return f.template operator()<std::string>();
-  switch (dtype_bits(dtype)) {
-    case 8:
-      return f.template operator()<uint8_t>();
-    case 16:
-      return f.template operator()<uint16_t>();
-    case 32:
-      return f.template operator()<uint32_t>();
-    case 64:
-      return f.template operator()<uint64_t>();
-    case 128:
-      return f.template operator()<Bytes16>();
-    default:
-      throw Error(ErrorCode::internal,
-                  "elements of " + std::string(to_string(dtype)) + " have no address of their own");
-  }
+  return visit_bytes<Bytes16>(dtype, std::forward<F>(f));
 }
 
 // `x` as a T: an integer truncates and stays within its range, NaN becoming 0.

@@ -4,33 +4,19 @@
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/loop.h"
+#include "kernels/strides.h"
 
 namespace ferry::cpu {
 
-Shape contiguous_strides(const Shape& shape) {
-  Shape strides(shape.size());
-  int64_t stride = 1;
-  for (size_t i = shape.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride *= shape[i];
-  }
-  return strides;
-}
-
-StridedCopy::StridedCopy(DType dtype, std::vector<CopyAxis> axes) {
+StridedCopy::StridedCopy(DType dtype, const std::vector<CopyAxis>& axes) {
   count_ = 1;
   for (const CopyAxis& axis : axes) count_ *= axis.size;
   if (count_ == 0) return;
+  std::vector<WalkAxis<2>> walk;
+  for (const CopyAxis& axis : axes) walk.push_back({axis.size, {axis.to_stride, axis.from_stride}});
   std::vector<CopyAxis> merged;  // innermost first
-  for (size_t i = axes.size(); i-- > 0;) {
-    const CopyAxis& axis = axes[i];
-    if (axis.size == 1) continue;
-    if (!merged.empty() && axis.to_stride == merged.back().to_stride * merged.back().size &&
-        axis.from_stride == merged.back().from_stride * merged.back().size) {
-      merged.back().size *= axis.size;
-    } else {
-      merged.push_back(axis);
-    }
+  for (const auto& [size, strides] : merge_axes(walk)) {
+    merged.push_back({size, strides[0], strides[1]});
   }
   if (!merged.empty()) {
     columns_ = merged.front();

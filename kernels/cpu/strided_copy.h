@@ -6,22 +6,17 @@
 
 #include "ferry/tensor.h"
 #include "kernels/kernel.h"
+#include "kernels/move.h"
 
 namespace ferry::cpu {
 
-// One axis of a strided copy: how many positions, and elements from one to the next at both ends.
-struct CopyAxis {
-  int64_t size, to_stride, from_stride;
-};
-
 // Moves elements between two strided layouts: what Transpose, Slice, Expand, Concat, Split and Tile
-// have in common. A stride of 0 repeats, a negative one reverses. Axes are merged where both ends
-// allow it.
+// have in common. Axes are merged where both ends allow it.
 class StridedCopy {
  public:
   StridedCopy() = default;
   // Outermost axis first. Throws Error unsupported beyond kMaxAxes axes that do not merge.
-  StridedCopy(DType dtype, std::vector<CopyAxis> axes);
+  StridedCopy(DType dtype, const std::vector<CopyAxis>& axes);
 
   int64_t count() const { return count_; }
   // Offsets in elements. `to` and `from` must not overlap.
@@ -47,8 +42,5 @@ class StridedCopy {
   int64_t element_bytes_ = 0;
   Function function_ = nullptr;
 };
-
-// Row-major strides of `shape`.
-Shape contiguous_strides(const Shape& shape);
 
 }  // namespace ferry::cpu

@@ -6,7 +6,7 @@
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/index.h"
 #include "kernels/cpu/loop.h"
-#include "kernels/cpu/strided_copy.h"
+#include "kernels/strides.h"
 
 namespace ferry::cpu {
 namespace {

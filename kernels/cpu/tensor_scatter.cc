@@ -5,8 +5,8 @@
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/index.h"
 #include "kernels/cpu/loop.h"
-#include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/strides.h"
 
 namespace ferry::cpu {
 namespace {

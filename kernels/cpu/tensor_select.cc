@@ -12,6 +12,7 @@
 #include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/host_input.h"
+#include "kernels/strides.h"
 
 namespace ferry::cpu {
 namespace {

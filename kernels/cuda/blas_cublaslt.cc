@@ -1,8 +1,6 @@
 // Matrix products by cuBLASLt.
 #include <algorithm>
 #include <array>
-#include <map>
-#include <mutex>
 
 #include "devices/cuda/error.h"
 #include "ferry/error.h"
@@ -49,20 +47,15 @@ struct CublasLt {
   }
 };
 
-const CublasLt& cublas() {
-  static const CublasLt& loaded = *new CublasLt;
-  return loaded;
-}
+const CublasLt& cublas() { return loaded<CublasLt>(); }
 
 // The handle of a device, which is current; nullptr when the library refuses it. cuBLASLt's handles
 // may be used by several threads.
 Handle handle_of(int device) {
-  static std::mutex mutex;
-  static auto& handles = *new std::map<int, Handle>;
-  const std::lock_guard lock(mutex);
-  const auto [entry, added] = handles.try_emplace(device, nullptr);
-  if (added && cublas().create(&entry->second) != kSuccess) entry->second = nullptr;
-  return entry->second;
+  static auto& handles = *new PerDevice<Handle>;
+  return handles.of(device, [](Handle& handle) {
+    if (cublas().create(&handle) != kSuccess) handle = nullptr;
+  });
 }
 
 // An opaque object of the library with the function that destroys it.

@@ -2,7 +2,6 @@
 #include "kernels/cuda/dnn.h"
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -42,10 +41,7 @@ struct Cudnn {
   }
 };
 
-const Cudnn& library() {
-  static const Cudnn& loaded = *new Cudnn;
-  return loaded;
-}
+const Cudnn& library() { return loaded<Cudnn>(); }
 
 // The handle of a device. It carries the stream that it works on, so a call holds the lock while it
 // queues its work.
@@ -56,12 +52,10 @@ struct DeviceHandle {
 
 // nullptr when cuDNN refuses the device, which is current.
 DeviceHandle* handle_of(int device) {
-  static std::mutex mutex;
-  static auto& handles = *new std::map<int, DeviceHandle>;
-  const std::lock_guard lock(mutex);
-  const auto [entry, added] = handles.try_emplace(device);
-  DeviceHandle& found = entry->second;
-  if (added && library().create(&found.handle) != kSuccess) found.handle = nullptr;
+  static auto& handles = *new PerDevice<DeviceHandle>;
+  DeviceHandle& found = handles.of(device, [](DeviceHandle& made) {
+    if (library().create(&made.handle) != kSuccess) made.handle = nullptr;
+  });
   return found.handle ? &found : nullptr;
 }
 

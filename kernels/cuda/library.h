@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,31 @@ class Library {
 
   void* handle_ = nullptr;
   std::string path_, error_;
+};
+
+// The one `Symbols` of the process: a struct that opens its Library and finds its functions.
+template <typename Symbols>
+const Symbols& loaded() {
+  static const Symbols& symbols = *new Symbols;
+  return symbols;
+}
+
+// What a library keeps for each device, made when it is first asked for. Any thread may ask.
+template <typename T>
+class PerDevice {
+ public:
+  // make(value) has filled the value of `device`, which stays until the process ends.
+  template <typename Make>
+  T& of(int device, Make&& make) {
+    const std::lock_guard lock(mutex_);
+    const auto [entry, added] = values_.try_emplace(device);
+    if (added) make(entry->second);
+    return entry->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<int, T> values_;
 };
 
 }  // namespace ferry::cuda

@@ -133,7 +133,7 @@ Plan make_plan(const State& state, const RunContext* context) {
     }
     reduce[axis_of(axis, rank)] = true;
   }
-  const Shape strides = dense_strides(state.shape);
+  const Shape strides = contiguous_strides(state.shape);
   Shape sizes[2], steps[2];  // of the kept axes and the reduced ones
   for (size_t i = 0; i < state.shape.size(); ++i) {
     sizes[reduce[i]].push_back(state.shape[i]);

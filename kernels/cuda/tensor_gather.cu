@@ -113,7 +113,7 @@ struct GatherElementsMap {
 void run_gather_elements(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const GatherState*>(kernel_state);
   if (state.count == 0) return;
-  Shape strides = dense_strides(state.data);
+  Shape strides = contiguous_strides(state.data);
   const int64_t stride = strides[state.axis];
   strides[state.axis] = 0;
   const Walk<1> walk = make_walk<1>(state.output, {strides});
@@ -162,7 +162,7 @@ void run_gather_nd(const KernelState* kernel_state, const RunContext& context) {
   const int64_t batch = state.axis, depth = state.indices.back();
   const std::span<const int64_t> data = state.data, indices = state.indices;
   const int64_t tuples = product(indices.subspan(batch, indices.size() - 1 - batch));
-  const Shape strides = dense_strides(state.data);
+  const Shape strides = contiguous_strides(state.data);
   visit_unit(state.dtype, [&]<typename T>() {
     GatherNDMap<T> map{
         .slice = FastDivide(static_cast<uint32_t>(product(data.subspan(batch + depth)))),

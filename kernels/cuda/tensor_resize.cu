@@ -122,7 +122,7 @@ void run_nearest(const State& state, const DeviceTables& tables, const RunContex
   if (state.dtype != complex64 && state.dtype != complex128) {
     store_from_double(state.dtype, &map.outside, 0, static_cast<double>(state.extrapolation));
   }
-  const Shape strides = dense_strides(state.input);
+  const Shape strides = contiguous_strides(state.input);
   for (int32_t i = 0; i < map.rank; ++i) {
     const size_t axis = static_cast<size_t>(map.rank - 1 - i);
     map.axes[i] = {FastDivide(static_cast<uint32_t>(state.output[axis])), strides[axis], nullptr,

@@ -23,25 +23,12 @@ uint32_t map_count(const Shape& shape) {
 
 template <int kOperands>
 Walk<kOperands> make_walk(const Shape& sizes, const std::array<Shape, kOperands>& strides) {
-  struct Axis {
-    int64_t size;
-    std::array<int64_t, kOperands> strides;
-  };
-  std::vector<Axis> merged;  // innermost first
-  for (size_t i = sizes.size(); i-- > 0;) {
-    if (sizes[i] == 1) continue;
-    Axis axis{sizes[i], {}};
-    bool merges = !merged.empty();
-    for (int k = 0; k < kOperands; ++k) {
-      axis.strides[k] = strides[k][i];
-      merges = merges && strides[k][i] == merged.back().strides[k] * merged.back().size;
-    }
-    if (merges) {
-      merged.back().size *= axis.size;
-    } else {
-      merged.push_back(axis);
-    }
+  std::vector<WalkAxis<kOperands>> axes(sizes.size());
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    axes[i].size = sizes[i];
+    for (int k = 0; k < kOperands; ++k) axes[i].strides[k] = strides[k][i];
   }
+  const auto merged = merge_axes(axes);  // innermost first
   if (merged.size() > kMaxAxes) {
     throw Error(ErrorCode::unsupported, "a CUDA kernel was given " + std::to_string(merged.size()) +
                                             " axes that do not merge, expected at most " +
@@ -61,25 +48,5 @@ Walk<kOperands> make_walk(const Shape& sizes, const std::array<Shape, kOperands>
 template Walk<1> make_walk<1>(const Shape&, const std::array<Shape, 1>&);
 template Walk<2> make_walk<2>(const Shape&, const std::array<Shape, 2>&);
 template Walk<3> make_walk<3>(const Shape&, const std::array<Shape, 3>&);
-
-Shape dense_strides(const Shape& shape) {
-  Shape strides(shape.size());
-  int64_t stride = 1;
-  for (size_t i = shape.size(); i-- > 0;) {
-    strides[i] = stride;
-    stride *= shape[i];
-  }
-  return strides;
-}
-
-Shape broadcast_strides(const Shape& shape, const Shape& output) {
-  const Shape dense = dense_strides(shape);
-  Shape strides(output.size(), 0);
-  const size_t missing = output.size() - shape.size();
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] != 1) strides[missing + i] = dense[i];
-  }
-  return strides;
-}
 
 }  // namespace ferry::cuda

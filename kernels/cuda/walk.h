@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "ferry/tensor.h"
+#include "kernels/strides.h"
 
 namespace ferry::cuda {
 
@@ -54,11 +55,6 @@ Walk<kOperands> make_walk(const Shape& sizes, const std::array<Shape, kOperands>
 // The number of elements of a tensor as kernels count them; throws Error unsupported beyond 2^31
 // - 1.
 uint32_t map_count(const Shape& shape);
-
-// Strides of a dense row-major tensor.
-Shape dense_strides(const Shape& shape);
-// Strides of a dense tensor of `shape` that is broadcast to `output`.
-Shape broadcast_strides(const Shape& shape, const Shape& output);
 
 // The walk over `output` with dense operands that broadcast to it.
 template <int kOperands>

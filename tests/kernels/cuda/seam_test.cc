@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -37,6 +38,16 @@ class SeamTest : public ::testing::Test {
   }
 };
 
+// Two activations that the definitions below know, and none.
+constexpr Activation kActivations[] = {
+    {}, {ActivationKind::leaky_relu, {0.5f}}, {ActivationKind::clip, {-0.25f, 1.5f}}};
+
+double activated(const Activation& activation, double x) {
+  const float* p = activation.parameters;
+  if (activation.kind == ActivationKind::leaky_relu) return x < 0 ? x * p[0] : x;
+  return activation.kind == ActivationKind::clip ? std::clamp<double>(x, p[0], p[1]) : x;
+}
+
 // By the definition, in double.
 Tensor expected_product(const GemmProblem& p, const Tensor& a, const Tensor& b, const Tensor& c) {
   const Tensor wa = a.to(float64), wb = b.to(float64);
@@ -55,7 +66,8 @@ Tensor expected_product(const GemmProblem& p, const Tensor& a, const Tensor& b, 
           sum += x * y;
         }
         double& out = pc[i * p.stride_c + row * p.n + column];
-        out = static_cast<double>(p.alpha) * sum + (p.accumulate ? out : 0);
+        out =
+            activated(p.activation, static_cast<double>(p.alpha) * sum + (p.accumulate ? out : 0));
       }
     }
   }
@@ -92,6 +104,7 @@ TEST_F(SeamTest, ProductsFollowTheDefinition) {
     p.transpose_b = random.integer(0, 1) == 1;
     p.alpha = exact ? 1 : static_cast<float>(random.real(-2, 2));
     p.accumulate = random.integer(0, 1) == 1;
+    if (!exact) p.activation = kActivations[random.integer(0, 2)];
     p.batch = random.integer(1, 3);
     p.stride_a = p.m * p.k;
     p.stride_b = random.integer(0, 1) * p.k * p.n;
@@ -188,6 +201,7 @@ Tensor expected_convolution(const ConvProblem& p, const Tensor& x, const Tensor&
       }
     }
   }
+  for (double& y : result.mutable_span<double>()) y = activated(p.activation, y);
   return result.to(x.dtype());
 }
 
@@ -200,6 +214,7 @@ TEST_F(SeamTest, ConvolutionsFollowTheDefinition) {
     p.dtype = kTypes[round % std::size(kTypes)];
     p.transposed = random.integer(0, 1) == 1;
     p.bias = random.integer(0, 1) == 1;
+    p.activation = kActivations[random.integer(0, 2)];
     p.batch = random.integer(1, 2);
     p.groups = random.integer(1, 2);
     p.in_channels = random.integer(1, 3);

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/host_device.h"
+#include "kernels/host_input.h"
+#include "kernels/kernel.h"
+
+namespace ferry {
+
+enum class PadMode : uint8_t { constant, edge, reflect, wrap };
+
+// Pad (ONNX 25), whose pads and axes may be known only in run().
+class PadForm {
+ public:
+  explicit PadForm(const NodeFacts& node);
+
+  PadMode mode = PadMode::constant;
+  Shape input, output;
+  bool has_value = false;  // input 2, the constant; else zeros
+
+  // How many elements are put before each axis; negative ones are cut off. Throws Error runtime for
+  // an axis that the input lacks and for an input without elements where there is no constant.
+  std::vector<int64_t> before(const RunContext& context) const;
+
+ private:
+  HostInts pads_, axes_;
+};
+
+// Where position `at` of an axis lies in the input of `size` elements, before which `before` were
+// put; -1 for the constant.
+FERRY_HOST_DEVICE inline int64_t pad_source(PadMode mode, int64_t at, int64_t before,
+                                            int64_t size) {
+  int64_t source = at - before;
+  if (source >= 0 && source < size) return source;
+  if (mode == PadMode::constant) return -1;
+  if (mode == PadMode::edge) return source < 0 ? 0 : size - 1;
+  if (mode == PadMode::wrap) return (source % size + size) % size;
+  if (size == 1) return 0;
+  const int64_t period = 2 * (size - 1);
+  source = (source % period + period) % period;
+  return source < size ? source : period - source;
+}
+
+}  // namespace ferry
