@@ -223,6 +223,12 @@ void NodeReader::set_output_type(int i, Type type) {
   refine(scope_.graph().value(node_.outputs[i]).type, type);
 }
 
+void NodeReader::complete_outputs() {
+  for (ValueId& output : node_.outputs) {
+    if (output == kNoValue) output = scope_.add_unnamed(node_.name);
+  }
+}
+
 ValueId NodeReader::constant(Tensor tensor, std::string_view stem) {
   return scope_.graph().add_constant(scope_.builder().claim(fmt::format("{}/{}", node_.name, stem)),
                                      std::move(tensor));

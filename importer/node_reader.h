@@ -60,6 +60,8 @@ class NodeReader {
   // The constant that a value is, or nullptr.
   const Tensor* constant_of(ValueId value) const;
   void set_output_type(int i, Type type);
+  // Gives every output that is left out a value that nobody reads.
+  void complete_outputs();
 
   // ---- more nodes and constants ---------------------------------------------------------------
   ValueId constant(Tensor tensor, std::string_view stem);
@@ -69,7 +71,7 @@ class NodeReader {
   ValueId scalar_like(float value, ValueId like, std::string_view stem);
   // A node before this one, attributes of `given` and defaults for the rest; its only output.
   ValueId emit(std::string_view op, std::vector<ValueId> inputs, Attributes given = {});
-  // // The same with several outputs.
+  // The same with several outputs.
   std::vector<ValueId> emit_many(std::string_view op, std::vector<ValueId> inputs, int outputs,
                                  Attributes given = {});
   // Output i of this node is a copy of `value`, which another node writes.

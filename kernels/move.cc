@@ -81,13 +81,8 @@ std::vector<Move> concat_moves(const NodeFacts& node) {
 }
 
 std::vector<Move> split_moves(const NodeFacts& node) {
-  std::vector<Move> all = part_moves(node, node.input(0).shape, node.outputs, false);
-  std::vector<Move> moves;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (!node.outputs[i].present) continue;
-    all[i].output = static_cast<int>(i);
-    moves.push_back(std::move(all[i]));
-  }
+  std::vector<Move> moves = part_moves(node, node.input(0).shape, node.outputs, false);
+  for (size_t i = 0; i < moves.size(); ++i) moves[i].output = static_cast<int>(i);
   return moves;
 }
 

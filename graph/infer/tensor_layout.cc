@@ -83,7 +83,7 @@ void infer_concat(InferContext& context) {
   if (any) context.set_contents(0, std::move(*contents));
 }
 
-// Split (opset 18): input, split? -> outputs...; axis, num_outputs (that of outputs).
+// Split (opset 18): input, split? -> outputs..., none left out; axis, num_outputs (that of outputs).
 void infer_split(InferContext& context) {
   expect_arity(context, 1, 2, kAnyCount);
   expect_dtype(context, 0, kEveryType);
@@ -94,6 +94,9 @@ void infer_split(InferContext& context) {
   if (num_outputs != count) {
     context.fail("the attribute 'num_outputs' is " + std::to_string(num_outputs) +
                  ", expected the number of outputs, " + std::to_string(count));
+  }
+  for (int i = 0; i < count; ++i) {
+    if (!context.has_output(i)) context.fail("output " + std::to_string(i) + " is left out");
   }
   if (!context.shape(0)) {
     for (int i = 0; i < count; ++i) context.set_output(i, dtype, std::nullopt);

@@ -280,6 +280,8 @@ void read_split(NodeReader& reader) {
     }
   }
   reader.attributes().set("num_outputs", outputs);
+  // The sizes of all parts say where each begins.
+  reader.complete_outputs();
 }
 
 // Squeeze and Unsqueeze below 13 have their axes as an attribute.

@@ -352,6 +352,21 @@ TEST(Model, EpiloguesGiveWhatTheirNodesGive) {
   }
 }
 
+TEST(Model, PartsOfASplitMayBeLeftOut) {
+  ModelBuilder builder;
+  builder.input("x", float32, {7}).output("y", float32, {4}).output("z", float32, {2});
+  builder.initializer<int64_t>("sizes", {2, 1, 4}, {3});
+  builder.node("Split", {"x", "sizes"}, {"", "", "y"}).name("ends");
+  builder.node("Split", {"x", "sizes"}, {"z", "", ""}).name("starts");
+  for (const char* device : kDevices) {
+    Model model = model_of(builder);
+    model.to(Device(device));
+    const Outputs out = model.run({{"x", Tensor::from({0, 1, 2, 3, 4, 5, 6})}});
+    EXPECT_THAT(out["y"].cpu().span<float>(), ElementsAre(3, 4, 5, 6));
+    EXPECT_THAT(out["z"].cpu().span<float>(), ElementsAre(0, 1));
+  }
+}
+
 TEST(Model, MovingKeepsTheParameters) {
   Model model = model_of(scale_model());
   model.to(Device("sim:0")).cpu();
