@@ -8,18 +8,13 @@
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/rnn_activation.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/lstm.h"
 
 namespace ferry::cpu {
 namespace {
 
-// Inputs: X, W, R, B?, sequence_lens?, initial_h?, initial_c?, P?. The four gates of a row lie in
-// ONNX's order: input, output, forget, cell.
-struct State : KernelState {
-  int64_t sequence = 0, batch = 0, input = 0, hidden = 0, directions = 1;
-  bool reverse_only = false, batch_first = false, input_forget = false;
-  float clip = 0;
-  bool has[8] = {};
-  bool y = false, y_h = false, y_c = false;
+struct State : KernelState, LstmForm {
+  using LstmForm::LstmForm;
   std::vector<ActivationFunction> activations;  // f, g, h for each direction
   // Constant W and R of each direction as panels; empty where they come with the run.
   std::shared_ptr<const void> packed_w, packed_r;
@@ -237,25 +232,9 @@ std::shared_ptr<const void> pack(const NodeFacts& node, int input, Prepare& prep
 }
 
 std::unique_ptr<KernelState> prepare_lstm(const NodeFacts& node, Prepare& prepare) {
-  auto state = std::make_unique<State>();
-  const Attributes& attributes = *node.attributes;
-  const Shape& x = node.input(0).shape;
-  const std::string& direction = attributes.get_string("direction");
-  state->batch_first = attributes.get_int("layout") != 0;
-  state->sequence = x[state->batch_first ? 1 : 0];
-  state->batch = x[state->batch_first ? 0 : 1];
-  state->input = x[2];
-  state->hidden = node.input(2).shape[2];
-  state->directions = direction == "bidirectional" ? 2 : 1;
-  state->reverse_only = direction == "reverse";
-  state->input_forget = attributes.get_int("input_forget") != 0;
-  state->clip = attributes.get_float("clip");
-  for (int i = 0; i < 8; ++i) state->has[i] = node.has_input(i);
-  state->y = node.has_output(0);
-  state->y_h = node.has_output(1);
-  state->y_c = node.has_output(2);
+  auto state = std::make_unique<State>(node);
   const DType dtype = node.input(0).dtype;
-  state->activations = rnn_activations(attributes, dtype);
+  state->activations = rnn_activations(*node.attributes, dtype);
   if (static_cast<int64_t>(state->activations.size()) < 3 * state->directions) {
     throw Error(ErrorCode::invalid_model, "the attribute 'activations' has " +
                                               std::to_string(state->activations.size()) +

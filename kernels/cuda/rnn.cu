@@ -12,6 +12,7 @@
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
+#include "kernels/lstm.h"
 
 namespace ferry::cuda {
 namespace {
@@ -161,14 +162,13 @@ struct StateMap {
 // ---- the node
 // --------------------------------------------------------------------------------------
 
-struct State : KernelState {
-  Layout layout{};
-  DType dtype = DType::undefined;
-  int64_t input = 0, hidden = 0;
-  bool reverse_only = false, input_forget = false;
-  float clip = 0;
-  bool has[8] = {};
-  bool y = false, y_h = false, y_c = false;
+struct State : KernelState, LstmForm {
+  explicit State(const NodeFacts& node)
+      : LstmForm(node),
+        layout{sequence, batch, directions, batch_first},
+        dtype(node.input(0).dtype) {}
+  Layout layout;
+  DType dtype;
   std::vector<Function> functions;           // three a direction
   std::unique_ptr<GemmPlan> project, recur;  // nullptr: that product has no elements
   size_t library_bytes = 0;
@@ -210,24 +210,8 @@ struct Scratch {
 };
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
-  auto state = std::make_unique<State>();
-  const Attributes& attributes = *node.attributes;
-  const Shape& x = node.input(0).shape;
-  const std::string& direction = attributes.get_string("direction");
-  const bool batch_first = attributes.get_int("layout") != 0;
-  state->layout = {x[batch_first ? 1 : 0], x[batch_first ? 0 : 1],
-                   direction == "bidirectional" ? 2 : 1, batch_first};
-  state->dtype = node.input(0).dtype;
-  state->input = x[2];
-  state->hidden = node.input(2).shape[2];
-  state->reverse_only = direction == "reverse";
-  state->input_forget = attributes.get_int("input_forget") != 0;
-  state->clip = attributes.get_float("clip");
-  for (int i = 0; i < 8; ++i) state->has[i] = node.has_input(i);
-  state->y = node.has_output(0);
-  state->y_h = node.has_output(1);
-  state->y_c = node.has_output(2);
-  for (const std::string& name : attributes.get<std::vector<std::string>>("activations")) {
+  auto state = std::make_unique<State>(node);
+  for (const std::string& name : node.attributes->get<std::vector<std::string>>("activations")) {
     state->functions.push_back(*function_named(name));
   }
   map_count({state->layout.sequence * state->layout.batch, 4 * state->hidden});
