@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <random>
 
 #include "core/files.h"
 #include "ferry/ferry.h"
@@ -303,6 +304,34 @@ TEST_F(ImageFile, RefusesHostileFiles) {
   }
   write_file(file("cmyk.jpg"), jpeg_of(std::vector<uint8_t>(256, 9), 8, 8, TJPF_CMYK));
   EXPECT_EQ(error("cmyk.jpg", input).code(), ErrorCode::unsupported);
+}
+
+// Any bytes give a picture or an Error.
+TEST_F(ImageFile, MutatedFilesAreDecodedOrRefused) {
+  std::vector<uint8_t> pixels(24 * 24 * 3);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 31 >> 2);
+  const std::string good[] = {png_of(pixels, 24, 24, PNG_FORMAT_RGB),
+                              jpeg_of(pixels, 24, 24, TJPF_RGB)};
+  constexpr uint32_t kSeed = 43;
+  std::mt19937 random(kSeed);
+  int refused = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::string bytes = good[round % 2];
+    for (size_t i = 0; i < 1 + random() % 4; ++i) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    if (random() % 8 == 0) bytes.resize(random() % bytes.size());
+    try {
+      const Image image = decode_image(bytes, "mutated");
+      EXPECT_EQ(image.pixels.size(), static_cast<size_t>(image.height * image.width * 3));
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == ErrorCode::invalid_argument ||
+                  error.code() == ErrorCode::unsupported)
+          << "seed " << kSeed << ", round " << round << ": " << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 500);
 }
 
 // A picture of a 4 as a user has it, 16 x 16 pixels and dark on no alpha, through the whole path.

@@ -5,6 +5,7 @@
 
 #include <complex>
 #include <filesystem>
+#include <random>
 
 #include "core/files.h"
 #include "ferry/error.h"
@@ -176,6 +177,50 @@ TEST_F(Safetensors, RefusesHostileHeaders) {
   }
   EXPECT_THROW((void)load_safetensors(path("missing.safetensors")), Error);
   EXPECT_THROW((void)load_safetensors(path(".")), Error);
+}
+
+// Any bytes give tensors or an Error.
+TEST_F(Safetensors, MutatedFilesAreReadOrRefused) {
+  save_safetensors(path("ok.safetensors"), {{"weight", Tensor::full({8, 8}, 2)},
+                                            {"bias", Tensor::from({5, 6}, int8)},
+                                            {"empty", Tensor::zeros({0, 3})}});
+  const std::string good = read_file(path("ok.safetensors"));
+  constexpr uint32_t kSeed = 41;
+  std::mt19937 random(kSeed);
+  const std::string_view interesting = "{}[]\",:0189-eE. \\u\xff";
+  int read = 0, refused = 0;
+  for (int round = 0; round < 600; ++round) {
+    std::string bytes = good;
+    const size_t changes = 1 + random() % 3;
+    for (size_t i = 0; i < changes; ++i) {
+      const size_t at = random() % bytes.size();
+      switch (random() % 4) {
+        case 0:
+          bytes[at] = interesting[random() % interesting.size()];
+          break;
+        case 1:
+          bytes[at] = static_cast<char>(random());
+          break;
+        case 2:
+          bytes.erase(at, 1 + random() % 8);
+          break;
+        default:
+          bytes.insert(at, 1, interesting[random() % interesting.size()]);
+      }
+      if (bytes.empty()) bytes = "x";
+    }
+    write_file(path("m.safetensors"), bytes);
+    try {
+      (void)load_safetensors(path("m.safetensors"));
+      ++read;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument)
+          << "seed " << kSeed << ", round " << round << ": " << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_GT(read, 50);  // data bytes and names may change
+  EXPECT_GT(refused, 200);
 }
 
 TEST_F(Safetensors, RefusesToSaveWhatTheFormatCannotHold) {
