@@ -95,6 +95,8 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run", "MODEL is required"},
       {"run " + net + " extra", "one argument too many"},
       {"ops Cnov", "Did you mean 'Conv'?"},
+      {"ops Conv -d gpu", "is not a device"},
+      {"ops StringNormalizer -d sim", "sim has no kernel for 'StringNormalizer'"},
       {"test /no/such/folder", "is not a folder"},
       {"test " FERRY_SOURCE "/models --place random:", "random:SEED"},
       {"test " FERRY_SOURCE "/models --place random:x", "random:SEED"},
@@ -359,6 +361,8 @@ TEST_F(Cli, AClosedPipeIsQuiet) {
 TEST_F(Cli, DevicesAndOps) {
   EXPECT_THAT(run("devices").out, HasSubstr("sim:0"));
   EXPECT_THAT(run("doctor").out, HasSubstr("ok    cpu"));
+  EXPECT_THAT(run("ops Conv -d sim").out,
+              StartsWith("operator  device  types of input 0\nConv      sim "));
   const auto conv = nlohmann::json::parse(run("ops Conv --format json").out);
   EXPECT_THAT(conv[0]["devices"]["cpu"].get<std::string>(), HasSubstr("float32"));
   EXPECT_TRUE(conv[0]["devices"].contains("sim"));
