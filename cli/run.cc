@@ -224,7 +224,8 @@ int run(Args args) {
   }
   if (args.copies) {
     for (const RunReport::Copy& copy : report.copies) {
-      note(fmt::format("copied {} {} -> {}  {} bytes, {} time(s)", copy.value, copy.from.str(),
+      note(fmt::format("copied {}{} {} -> {}  {} bytes, {} time(s)",
+                       copy.by_kernel ? "for the kernel of " : "", copy.value, copy.from.str(),
                        copy.to.str(), copy.bytes, copy.times));
     }
   }

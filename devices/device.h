@@ -27,6 +27,11 @@ struct DeviceProperties {
   int multiprocessors = 0;  // cores on the CPU
 };
 
+// Where work on a device comes from: what an error names that only the device can see.
+struct WorkSite {
+  std::string node, op;
+};
+
 enum class CopyDirection : uint8_t { host_to_device, device_to_host, device_to_device, peer };
 
 // A point in a stream's order that others can wait for. Reusable: recording again moves it.
@@ -65,6 +70,15 @@ class Stream {
   virtual void launch(RecordedGraph& graph) = 0;
   // cudaStream_t for the CUDA backend; nullptr on the CPU.
   virtual void* native() = 0;
+
+  // Bytes that copy() has moved between host and device so far; what launch() replays is not in it.
+  struct Traffic {
+    int64_t to_host = 0, to_device = 0;
+  };
+  const Traffic& traffic() const { return traffic_; }
+
+ protected:
+  Traffic traffic_;
 };
 
 // One device. Lives until the process ends; thread-safe.

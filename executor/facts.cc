@@ -61,6 +61,8 @@ NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Devic
   out.host_inputs = kernel->host_inputs;
   out.metadata_inputs = kernel->metadata_inputs;
   out.host_outputs = kernel->host_outputs;
+  out.read_back = kernel->read_back;
+  if (kernel->table_bytes != nullptr) out.table_bytes = kernel->table_bytes(facts);
   return out;
 }
 

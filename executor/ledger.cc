@@ -5,10 +5,10 @@
 namespace ferry {
 namespace {
 
-LedgerEntry* find(std::vector<LedgerEntry>& entries, const std::string& value, Device from,
-                  Device to) {
+LedgerEntry* find(std::vector<LedgerEntry>& entries, const LedgerEntry& like) {
   const auto at = std::ranges::find_if(entries, [&](const LedgerEntry& e) {
-    return e.from == from && e.to == to && e.value == value;
+    return e.from == like.from && e.to == like.to && e.by_kernel == like.by_kernel &&
+           e.value == like.value;
   });
   return at == entries.end() ? nullptr : &*at;
 }
@@ -18,32 +18,42 @@ std::string count(const LedgerEntry& entry) {
 }
 
 std::string where(const LedgerEntry& entry) {
-  return "'" + entry.value + "' from " + entry.from.str() + " to " + entry.to.str();
+  return (entry.by_kernel ? "by the kernel of '" : "'") + entry.value + "' from " +
+         entry.from.str() + " to " + entry.to.str();
 }
 
 }  // namespace
 
-void CopyLedger::add(std::vector<LedgerEntry>& entries, const std::string& value, Device from,
-                     Device to, size_t bytes) {
-  LedgerEntry* entry = find(entries, value, from, to);
-  if (entry == nullptr) entry = &entries.emplace_back(LedgerEntry{value, from, to, 0, 0});
-  entry->bytes += static_cast<int64_t>(bytes);
-  ++entry->times;
+void CopyLedger::add(std::vector<LedgerEntry>& entries, LedgerEntry entry) {
+  LedgerEntry* known = find(entries, entry);
+  if (known == nullptr) {
+    entries.push_back(std::move(entry));
+  } else {
+    known->bytes += entry.bytes;
+    known->times += entry.times;
+  }
 }
 
-void CopyLedger::record(const std::string& value, Device from, Device to, size_t bytes) {
-  add(made_, value, from, to, bytes);
+void CopyLedger::record(const std::string& value, Device from, Device to, int64_t bytes,
+                        bool by_kernel) {
+  add(made_, {value, from, to, bytes, 1, by_kernel});
 }
 
-void CopyLedger::expect(const std::string& value, Device from, Device to, size_t bytes) {
-  add(planned_, value, from, to, bytes);
+void CopyLedger::expect(const std::string& value, Device from, Device to, int64_t bytes,
+                        bool by_kernel) {
+  add(planned_, {value, from, to, bytes, 1, by_kernel});
+}
+
+void CopyLedger::merge(const CopyLedger& other) {
+  for (const LedgerEntry& entry : other.made_) add(made_, entry);
+  for (const LedgerEntry& entry : other.planned_) add(planned_, entry);
 }
 
 std::string CopyLedger::difference() const {
   std::string out;
   auto made = made_;
   for (const LedgerEntry& planned : planned_) {
-    LedgerEntry* entry = find(made, planned.value, planned.from, planned.to);
+    LedgerEntry* entry = find(made, planned);
     if (entry == nullptr) {
       out += "planned but not made: " + where(planned) + " (" + count(planned) + "). ";
     } else if (entry->times != planned.times || entry->bytes != planned.bytes) {
@@ -53,7 +63,7 @@ std::string CopyLedger::difference() const {
   }
   auto planned = planned_;
   for (const LedgerEntry& entry : made_) {
-    if (find(planned, entry.value, entry.from, entry.to) == nullptr) {
+    if (find(planned, entry) == nullptr) {
       out += "made but not planned: " + where(entry) + " (" + count(entry) + "). ";
     }
   }

@@ -14,14 +14,19 @@ struct LedgerEntry {
   Device from, to;
   int64_t bytes = 0;  // in all
   int64_t times = 0;
+  bool by_kernel = false;  // moved by the kernel that makes `value`, for itself
 };
 
 // Every byte that crossed between devices in one run. Entries of the same value and direction are
-// added up. Not thread-safe: one run writes it.
+// added up, those of kernels apart. Not thread-safe: one run writes it.
 class CopyLedger {
  public:
-  void record(const std::string& value, Device from, Device to, size_t bytes);
-  void expect(const std::string& value, Device from, Device to, size_t bytes);
+  void record(const std::string& value, Device from, Device to, int64_t bytes,
+              bool by_kernel = false);
+  void expect(const std::string& value, Device from, Device to, int64_t bytes,
+              bool by_kernel = false);
+
+  void merge(const CopyLedger& other);
 
   const std::vector<LedgerEntry>& made() const { return made_; }
   const std::vector<LedgerEntry>& planned() const { return planned_; }
@@ -30,8 +35,7 @@ class CopyLedger {
   std::string difference() const;
 
  private:
-  static void add(std::vector<LedgerEntry>& entries, const std::string& value, Device from,
-                  Device to, size_t bytes);
+  static void add(std::vector<LedgerEntry>& entries, LedgerEntry entry);
 
   std::vector<LedgerEntry> made_, planned_;
 };

@@ -125,6 +125,7 @@ class Lowering {
                   node.device.str() + " has no kernel for these sizes or types: " +
                       std::string(to_string(why.reason)) + " (" + why.detail + ").");
     }
+    if (!node.device.is_cpu()) step.site = services_.site(node);
     const bool known = node.bodies.empty() && concrete(step.inputs) && concrete(step.outputs) &&
                        host_inputs_known(step);
     if (known && step.kernel->aliasing == Aliasing::view) {

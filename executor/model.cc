@@ -166,6 +166,11 @@ class Model::Impl::Lease {
 Model::Impl::Impl(Graph source, const LoadOptions& options)
     : graph(std::move(source)), pool(options.threads) {}
 
+const WorkSite* Model::Impl::site(const Node& node) {
+  const std::lock_guard lock(sites_mutex);
+  return &sites.try_emplace(node.name, WorkSite{node.name, node.op}).first->second;
+}
+
 void Model::Impl::apply(Placement next) {
   idle_states.clear();
   idle_scopes.clear();
@@ -287,6 +292,27 @@ std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
   return made;
 }
 
+void report_run(const RunOptions& options, const CopyLedger& ledger, const Trace& trace,
+                std::chrono::steady_clock::time_point start) {
+  const std::string difference = ledger.difference();
+  if (options.report != nullptr) {
+    RunReport& report = *options.report;
+    report = RunReport();
+    for (const LedgerEntry& entry : ledger.made()) {
+      report.copies.push_back(
+          {entry.value, entry.from, entry.to, entry.bytes, entry.times, entry.by_kernel});
+    }
+    report.ledger_difference = difference;
+    if (options.trace) report.trace_json = trace.json();
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  if (options.check_ledger && !difference.empty()) {
+    throw Error(ErrorCode::ledger_mismatch,
+                "the copies of this run are not those of its placement: " + difference);
+  }
+}
+
 Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const StopSignal stop{options.cancel ? &*options.cancel : nullptr, options.deadline};
@@ -310,22 +336,7 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   stop.check();
   lease.give_back();
 
-  const std::string difference = keep_ledger ? ledger.difference() : "";
-  if (options.report != nullptr) {
-    RunReport& report = *options.report;
-    report = RunReport();
-    for (const LedgerEntry& entry : ledger.made()) {
-      report.copies.push_back({entry.value, entry.from, entry.to, entry.bytes, entry.times});
-    }
-    report.ledger_difference = difference;
-    if (options.trace) report.trace_json = trace.json();
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  if (options.check_ledger && !difference.empty()) {
-    throw Error(ErrorCode::ledger_mismatch,
-                "the copies of this run are not those of its placement: " + difference);
-  }
+  if (keep_ledger) report_run(options, ledger, trace, start);
   Outputs named;
   for (size_t i = 0; i < outputs.size(); ++i) {
     named.add(options.outputs.empty() ? graph.value(graph.outputs()[i]).name : options.outputs[i],

@@ -51,6 +51,7 @@ struct Model::Impl : PlanServices {
     return weights.packed(weight, layout, make);
   }
   ThreadPool& threads() override { return pool; }
+  const WorkSite* site(const Node& node) override;
 
   void apply(Placement next);
   std::vector<Tensor> ordered_inputs(const Inputs& inputs) const;
@@ -79,10 +80,17 @@ struct Model::Impl : PlanServices {
   std::vector<Variant> variants;                       // most recently used first
   std::vector<std::unique_ptr<RunState>> idle_states;  // least recently used first
   std::vector<std::unique_ptr<RunScope>> idle_scopes;
+
+  std::mutex sites_mutex;  // taken while plans are made
+  std::map<std::string, WorkSite> sites;
 };
 
 // A copy of `graph` with floating weights, inputs and arithmetic in `dtype` (Model::to(DType)).
 Graph with_dtype(const Graph& graph, DType dtype);
+
+// What RunOptions asks to know of a run: fills in the report, and throws Error ledger_mismatch.
+void report_run(const RunOptions& options, const CopyLedger& ledger, const Trace& trace,
+                std::chrono::steady_clock::time_point start);
 
 // The module tree of a model (Model::str()).
 std::string module_tree(const Graph& graph);

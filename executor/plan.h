@@ -55,6 +55,7 @@ struct Step {
   StepKind kind = StepKind::kernel;
   Device device;
   const Kernel* kernel = nullptr;
+  const WorkSite* site = nullptr;      // on devices: whom their errors name
   std::shared_ptr<KernelState> state;  // StepKind::kernel, and steps with bodies
   NodeId node = kNoNode;
   std::vector<SlotId> inputs, outputs;
@@ -93,6 +94,8 @@ class PlanServices {
   virtual std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
                                              FunctionRef<std::shared_ptr<const void>()> make) = 0;
   virtual ThreadPool& threads() = 0;
+  // The name of a node for a device's errors; lives as long as the services.
+  virtual const WorkSite* site(const Node& node) = 0;
 };
 
 // Lowers `graph` (placed, concrete input shapes in it). `scope` is "" for the model itself and the

@@ -109,6 +109,7 @@ class RunState::DynamicStep {
 
   // Makes `kernel` and its state right for these inputs.
   void prepare(std::span<const Tensor> inputs, PlanServices& services) {
+    uploaded = 0;
     if (kernel != nullptr && serves(inputs)) return;
     kernel = nullptr;
     infer(inputs);
@@ -123,6 +124,7 @@ class RunState::DynamicStep {
     if (found->aliasing != Aliasing::view) {
       StepPrepare step_prepare(services, facts_, device_, weights_);
       state = found->prepare(facts_, step_prepare);
+      uploaded = step_prepare.uploaded();
       if (!workspace || workspace->bytes() < step_prepare.workspace()) {
         workspace = allocate_on(device_, step_prepare.workspace());
       }
@@ -135,6 +137,7 @@ class RunState::DynamicStep {
   const Kernel* kernel = nullptr;  // nullptr: not prepared
   std::unique_ptr<KernelState> state;
   std::shared_ptr<Storage> workspace;
+  int64_t uploaded = 0;  // bytes, by the last call of prepare()
 
  private:
   // What preparing looked at in one input.
@@ -300,6 +303,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
     context.inputs = arguments_.data() + step.first_argument;
     context.outputs = arguments_.data() + step.first_argument + step.inputs.size();
     context.threads = &services.threads();
+    context.site = step.site;
     const auto workspace = workspaces_.find(step.device);
     if (workspace != workspaces_.end()) context.workspace = workspace->second->data();
     if (step.kind == StepKind::dynamic && step.body_index < 0) {
@@ -356,8 +360,9 @@ void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
   }
   own(id, tensor.to(slot.device));
   if (scope.ledger != nullptr) {
-    scope.ledger->record(slot.name, tensor.device(), slot.device, tensor.nbytes());
-    scope.ledger->expect(slot.name, tensor.device(), slot.device, tensor.nbytes());
+    const auto bytes = static_cast<int64_t>(tensor.nbytes());
+    scope.ledger->record(slot.name, tensor.device(), slot.device, bytes);
+    scope.ledger->expect(slot.name, tensor.device(), slot.device, bytes);
   }
 }
 
@@ -385,8 +390,24 @@ void RunState::wait_for(const Step& step, RunScope& scope) {
 void RunState::run_kernel(size_t index, RunScope& scope) {
   const Step& step = plan_->steps[index];
   RunContext& context = contexts_[index];
-  if (!step.device.is_cpu()) context.stream = &scope.queue(step.device).compute();
+  if (step.device.is_cpu()) return step.kernel->run(step.state.get(), context);
+  context.stream = &scope.queue(step.device).compute();
+  const Stream::Traffic before = context.stream->traffic();
   step.kernel->run(step.state.get(), context);
+  record_kernel(step, *step.kernel, before, scope);
+}
+
+// What the kernel moved for itself, and what its row says of that.
+void RunState::record_kernel(const Step& step, const Kernel& kernel, Stream::Traffic before,
+                             RunScope& scope) {
+  if (scope.ledger == nullptr) return;
+  const Stream::Traffic after = scope.queue(step.device).compute().traffic();
+  const int64_t back = after.to_host - before.to_host, there = after.to_device - before.to_device;
+  const std::string name = made_by(step);
+  if (back != 0) scope.ledger->record(name, step.device, Device::cpu(), back, true);
+  if (there != 0) scope.ledger->record(name, Device::cpu(), step.device, there, true);
+  if (kernel.read_back == 0) return;
+  scope.ledger->expect(name, step.device, Device::cpu(), kernel.read_back, true);
 }
 
 void RunState::run_dynamic(const Step& step, RunScope& scope) {
@@ -420,7 +441,15 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
         Tensor::empty(facts.outputs[i].shape, facts.outputs[i].dtype, slot.device));
   }
   if (dynamic.workspace) context.workspace = dynamic.workspace->data();
+  if (step.device.is_cpu()) return dynamic.kernel->run(dynamic.state.get(), context);
+  if (scope.ledger != nullptr && dynamic.uploaded != 0) {
+    const int64_t planned = dynamic.kernel->table_bytes ? dynamic.kernel->table_bytes(facts) : 0;
+    scope.ledger->record(made_by(step), Device::cpu(), step.device, dynamic.uploaded, true);
+    scope.ledger->expect(made_by(step), Device::cpu(), step.device, planned, true);
+  }
+  const Stream::Traffic before = context.stream->traffic();
   dynamic.kernel->run(dynamic.state.get(), context);
+  record_kernel(step, *dynamic.kernel, before, scope);
 }
 
 void RunState::run_copy(const Step& step, RunScope& scope) {
@@ -462,13 +491,20 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
     ready_[static_cast<size_t>(target.root)] = &copied;
   }
   if (scope.ledger != nullptr) {
-    scope.ledger->record(ledger_name(from), source.device(), target.device, bytes);
+    scope.ledger->record(ledger_name(from), source.device(), target.device,
+                         static_cast<int64_t>(bytes));
   }
 }
 
 std::string RunState::ledger_name(SlotId id) const {
   const std::string& name = plan_->slots[static_cast<size_t>(id)].name;
   return plan_->scope.empty() ? name : plan_->scope + "/" + name;
+}
+
+// The ledger's name for what a step's kernel moves: its first output's.
+std::string RunState::made_by(const Step& step) const {
+  const auto output = std::ranges::find_if(step.outputs, [](SlotId id) { return id != kNoSlot; });
+  return output == step.outputs.end() ? "" : ledger_name(*output);
 }
 
 // What the plan says must have crossed, however the steps went about it.
@@ -480,7 +516,10 @@ void RunState::expect_copies(CopyLedger& ledger) {
     const auto given = given_.find(from.root);
     if (given != given_.end() && given->second.device() == to.device) continue;
     const size_t bytes = from.concrete ? from.bytes : tensor_of(step.inputs[0]).nbytes();
-    if (bytes > 0) ledger.expect(ledger_name(step.inputs[0]), from.device, to.device, bytes);
+    if (bytes > 0) {
+      ledger.expect(ledger_name(step.inputs[0]), from.device, to.device,
+                    static_cast<int64_t>(bytes));
+    }
   }
 }
 
@@ -537,8 +576,8 @@ std::vector<Tensor> RunState::take_outputs(RunScope& scope) {
     const SlotHome home = plan_->slots[static_cast<size_t>(root)].home;
     Tensor tensor = tensor_of(id);
     // The caller must not hold memory of the plan, of a weight, or of its own input.
-    const bool fresh = home == SlotHome::output ||
-                       (home == SlotHome::owned && !is_alias_[static_cast<size_t>(root)]);
+    const bool fresh = (home == SlotHome::output || home == SlotHome::owned) &&
+                       !is_alias_[static_cast<size_t>(root)];
     if (!fresh && !tensor.device().is_cpu()) scope.synchronize();
     outputs.push_back(fresh ? std::move(tensor) : tensor.clone());
   }
@@ -561,6 +600,24 @@ std::vector<Tensor> RunState::run(std::span<const Tensor> inputs, std::span<cons
     tensor = Tensor();
   }
   return outputs;
+}
+
+void RunState::bind(std::span<const Tensor> inputs, const std::map<SlotId, Tensor>& outputs,
+                    RunScope& scope) {
+  given_.clear();
+  for (size_t i = 0; i < inputs.size(); ++i) bind_input(plan_->inputs[i], inputs[i], scope);
+  for (const auto& [root, tensor] : outputs) own(root, tensor);
+}
+
+void RunState::run_bound(RunScope& scope) {
+  std::ranges::fill(ready_, nullptr);
+  run_steps(scope);
+  if (scope.ledger != nullptr) expect_copies(*scope.ledger);
+}
+
+bool RunState::writes_output(size_t i) const {
+  const auto root = static_cast<size_t>(plan_->slots[static_cast<size_t>(plan_->outputs[i])].root);
+  return plan_->slots[root].home == SlotHome::output && !is_alias_[root];
 }
 
 }  // namespace ferry

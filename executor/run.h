@@ -84,6 +84,16 @@ class RunState {
   std::vector<Tensor> run(std::span<const Tensor> inputs, std::span<const Tensor> captures,
                           RunScope& scope);
 
+  // The same in parts, for memory that stays. bind(): `inputs` are where the plan has them or where
+  // its copies bring them, `outputs` are the memory of every root slot of SlotHome::output.
+  // run_bound() then runs as often as wanted; after RunScope::finish(), writes_output() says
+  // whether output i is in that memory, and output() is its value, valid until the next run.
+  void bind(std::span<const Tensor> inputs, const std::map<SlotId, Tensor>& outputs,
+            RunScope& scope);
+  void run_bound(RunScope& scope);
+  bool writes_output(size_t i) const;
+  Tensor output(size_t i) { return tensor_of(plan_->outputs[i]); }
+
  private:
   class DynamicStep;
   class Allocator;
@@ -97,8 +107,11 @@ class RunState {
   void run_dynamic(const Step& step, RunScope& scope);
   void run_copy(const Step& step, RunScope& scope);
   void wait_for(const Step& step, RunScope& scope);
+  void record_kernel(const Step& step, const Kernel& kernel, Stream::Traffic before,
+                     RunScope& scope);
   Tensor tensor_of(SlotId slot);
   std::string ledger_name(SlotId slot) const;
+  std::string made_by(const Step& step) const;
   void expect_copies(CopyLedger& ledger);
   void own(SlotId slot, Tensor tensor, bool is_alias = false);
   std::vector<Tensor> take_outputs(RunScope& scope);

@@ -25,7 +25,12 @@ class StepPrepare : public Prepare {
     if (weight == nullptr || !weights_.contains(input)) return make();
     return services_.packed(*weight, layout, make);
   }
+  std::shared_ptr<const void> upload(std::span<const std::byte> bytes) override {
+    uploaded_ += static_cast<int64_t>(bytes.size());
+    return Prepare::upload(bytes);
+  }
   size_t workspace() const { return workspace_; }
+  int64_t uploaded() const { return uploaded_; }
 
  private:
   PlanServices& services_;
@@ -33,6 +38,7 @@ class StepPrepare : public Prepare {
   Device device_;
   Ports weights_;
   size_t workspace_ = 0;
+  int64_t uploaded_ = 0;
 };
 
 }  // namespace ferry

@@ -2,11 +2,20 @@
 
 #include <algorithm>
 
+#include "devices/copy.h"
+
 namespace ferry {
 
 bool TensorFacts::concrete() const {
   return has_shape &&
          std::none_of(shape.begin(), shape.end(), [](int64_t size) { return size < 0; });
+}
+
+std::shared_ptr<const void> Prepare::upload(std::span<const std::byte> bytes) {
+  const Device device = backend() == nullptr ? Device::cpu() : backend()->device();
+  const std::shared_ptr<Storage> storage = allocate_on(device, bytes.size());
+  copy_now(storage->data(), device, bytes.data(), Device::cpu(), bytes.size());
+  return {storage, storage->data()};
 }
 
 namespace {

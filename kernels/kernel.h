@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -37,7 +38,8 @@ struct TensorFacts {
 };
 
 // One node as kernels see it. In supports(), sizes may be missing; in prepare(), every present
-// input is concrete, and so is every output unless its shape depends on data.
+// input is concrete, and so is every output unless its shape depends on data. The contents of host
+// inputs (Kernel::host_inputs) are known in prepare(), except If's and Loop's.
 struct NodeFacts {
   std::string_view op;
   const Attributes* attributes = nullptr;
@@ -71,6 +73,9 @@ class Prepare {
   // the same model share it. For packed weights.
   virtual std::shared_ptr<const void> cached(int input, std::string_view layout,
                                              FunctionRef<std::shared_ptr<const void>()> make) = 0;
+  // A copy of `bytes` on the kernel's device that lives as long as its handles: for tables that
+  // run() reads there. Kernel::table_bytes declares them.
+  virtual std::shared_ptr<const void> upload(std::span<const std::byte> bytes);
 };
 
 // Runs the bodies of If, Loop and Scan. Tensors live where the body's placement has its inputs and
@@ -103,6 +108,7 @@ struct RunContext {
   Stream* stream = nullptr;              // CUDA kernels queue their work here and return
   OutputAllocator* allocator = nullptr;  // for outputs without a concrete shape in prepare()
   BodyRunner* bodies = nullptr;          // If, Loop, Scan
+  const WorkSite* site = nullptr;        // for errors that only the device sees; only handed on
 
   template <typename T>
   const T* input(int i) const {
@@ -133,6 +139,11 @@ struct Kernel {
   Ports metadata_inputs = {};  // only dtype and shape are read: pointers may be anything
   Ports host_outputs = {};     // written by the host
   Aliasing aliasing = Aliasing::none;
+  // What the kernel moves between host and device for itself, beside the copies of the plan. Bytes
+  // that each run() reads back through RunContext::stream, such as a count that sizes the output;
+  // and bytes that prepare() uploads, -1 while the sizes are not known.
+  int32_t read_back = 0;
+  int64_t (*table_bytes)(const NodeFacts& node) = nullptr;  // nullptr: none
 };
 
 // Rows of one family on one device, in order of preference for the same operator: the first row

@@ -67,6 +67,7 @@ class Recorder {
         record_copy(graph, node, consumers, scope, when);
       } else {
         record_node(node);
+        if (!node.device.is_cpu()) record_own_copies(graph, node, scope, when);
       }
       for (const auto& body : node.bodies) record_graph(*body, node.name, "trip");
     }
@@ -126,7 +127,7 @@ class Recorder {
     const ValueId source = node.inputs[0], there = node.outputs[0];
     const Value& value = graph.value(source);
     CopyPlacement copy;
-    copy.value = scope.empty() ? value.name : scope + "/" + value.name;
+    copy.value = scoped(scope, value.name);
     copy.from = value.device;
     copy.to = graph.value(there).device;
     copy.bytes = bytes_of(value.type);
@@ -137,6 +138,49 @@ class Recorder {
     if (delivered) copy.consumers.push_back("output");
     copy.kind = value.producer == kNoNode ? "feed" : delivered ? "output" : "activation";
     data_.copies.push_back(std::move(copy));
+  }
+
+  // What the node's kernel moves for itself.
+  void record_own_copies(const Graph& graph, const Node& node, const std::string& scope,
+                         const std::string& when) {
+    const NodeCapability own = capability_.ask(graph, node, node.device);
+    const auto output =
+        std::ranges::find_if(node.outputs, [](ValueId id) { return id != kNoValue; });
+    if (output == node.outputs.end()) return;
+    CopyPlacement copy;
+    copy.value = scoped(scope, graph.value(*output).name);
+    copy.producer = node.name;
+    copy.consumers = {node.name};
+    if (own.read_back != 0) {
+      copy.from = node.device;
+      copy.bytes.value = own.read_back;
+      copy.when = when;
+      copy.kind = "read_back";
+      data_.copies.push_back(copy);
+    }
+    if (own.table_bytes != 0) {
+      copy.from = Device::cpu();
+      copy.to = node.device;
+      copy.bytes.value = std::max<int64_t>(0, own.table_bytes);
+      if (own.table_bytes < 0) copy.bytes.expression = "?";
+      copy.when = reads_data(graph, node, own.host_inputs) ? when : "load";
+      copy.kind = "table";
+      data_.copies.push_back(std::move(copy));
+    }
+  }
+
+  // Whether a host port reads what only a run knows.
+  static bool reads_data(const Graph& graph, const Node& node, Ports host_inputs) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == kNoValue || !host_inputs.contains(static_cast<int>(i))) continue;
+      const Value& value = graph.value(node.inputs[i]);
+      if (!value.is_constant() && !value.contents) return true;
+    }
+    return false;
+  }
+
+  static std::string scoped(const std::string& scope, const std::string& name) {
+    return scope.empty() ? name : scope + "/" + name;
   }
 
   ByteCount bytes_of(const Type& type) {

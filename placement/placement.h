@@ -23,6 +23,10 @@ struct NodeCapability {
   Ports host_inputs;      // read by the host
   Ports metadata_inputs;  // only dtype and shape are read
   Ports host_outputs;     // written by the host
+  // What its kernel moves for itself: bytes that each run reads back to the host, and bytes of
+  // tables that are uploaded once for given sizes (-1: not known yet).
+  int64_t read_back = 0;
+  int64_t table_bytes = 0;
 };
 
 class Capability {

@@ -2,22 +2,21 @@
 
 #include <cuda_runtime.h>
 
-// How a kernel reports data that its operator forbids. A kernel cannot throw: it stores a code in a
-// word of pinned host memory that belongs to its stream, and goes on with some harmless value; the
-// next wait on the stream, or on an event recorded in it, throws Error runtime.
+#include "devices/cuda/fault_record.h"
+
 namespace ferry::cuda {
 
-enum class KernelFault : int {
-  none,
-  division_by_zero,
-  negative_power_of_zero,
-  index_out_of_range,
-  length_out_of_range,
-};
+// What a kernel gets, by value, to report a fault with (fault_record.h).
+struct FaultReporter {
+  Fault* fault = nullptr;
+  const WorkSite* site = nullptr;  // the host's: only handed on
 
-// The last report wins; all are reports of the same run.
-__device__ inline void report_fault(int* word, KernelFault fault) {
-  atomicExch(word, static_cast<int>(fault));
-}
+  __device__ void report(KernelFault kind, int64_t value = 0, int64_t limit = 0) const {
+    if (atomicCAS(&fault->kind, 0, static_cast<int>(kind)) != 0) return;
+    fault->site = site;
+    fault->value = value;
+    fault->limit = limit;
+  }
+};
 
 }  // namespace ferry::cuda

@@ -2,7 +2,7 @@
 set(FERRY_CUDA_SOURCES
   devices/cuda/backend.cc
   devices/cuda/error.cc
-  devices/cuda/fault_word.cc
+  devices/cuda/fault_record.cc
   devices/cuda/plugin.cc
   devices/cuda/staging.cc
   devices/cuda/stream.cc

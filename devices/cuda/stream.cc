@@ -31,14 +31,14 @@ bool CudaEvent::done() {
   const cudaError_t state = cudaEventQuery(event_);
   if (state == cudaErrorNotReady) return false;
   check(state, "ask for an event");
-  if (fault_word_) fault_word_->check();
+  if (fault_record_) fault_record_->check();
   return true;
 }
 
 void CudaEvent::wait() {
   const DeviceScope scope(device_);
   check(cudaEventSynchronize(event_), "wait for an event");
-  if (fault_word_) fault_word_->check();
+  if (fault_record_) fault_record_->check();
 }
 
 double CudaEvent::seconds_since(Event& earlier) {
@@ -56,7 +56,7 @@ CudaGraph::~CudaGraph() { cudaGraphExecDestroy(executable_); }
 
 CudaStream::CudaStream(CudaBackend& backend) : backend_(backend) {
   const DeviceScope scope(backend_.index());
-  fault_word_ = std::make_shared<FaultWord>();
+  fault_record_ = std::make_shared<FaultRecord>();
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "create a stream");
 }
 
@@ -73,7 +73,7 @@ cudaStream_t CudaStream::activate() {
 void CudaStream::record(Event& event) {
   const DeviceScope scope(backend_.index());
   check(cudaEventRecord(cuda::native(event), stream_), "record an event");
-  static_cast<CudaEvent&>(event).set_fault_word(fault_word_);
+  static_cast<CudaEvent&>(event).set_fault_record(fault_record_);
 }
 
 void CudaStream::wait(Event& event) {
@@ -84,7 +84,7 @@ void CudaStream::wait(Event& event) {
 void CudaStream::synchronize() {
   const DeviceScope scope(backend_.index());
   check(cudaStreamSynchronize(stream_), "finish the work on " + backend_.device().str());
-  fault_word_->check();
+  fault_record_->check();
 }
 
 StagingRing& CudaStream::staging() {
@@ -99,6 +99,8 @@ StagingRing& CudaStream::staging() {
 void CudaStream::copy(void* destination, const void* source, size_t bytes,
                       CopyDirection direction) {
   if (bytes == 0) return;
+  if (direction == CopyDirection::host_to_device) traffic_.to_device += static_cast<int64_t>(bytes);
+  if (direction == CopyDirection::device_to_host) traffic_.to_host += static_cast<int64_t>(bytes);
   const DeviceScope scope(backend_.index());
   if (direction == CopyDirection::host_to_device && !backend_.is_pinned(source, bytes)) {
     staging().upload(destination, source, bytes);

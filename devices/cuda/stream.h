@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "devices/cuda/fault_word.h"
+#include "devices/cuda/fault_record.h"
 #include "devices/cuda/staging.h"
 #include "devices/device.h"
 
@@ -22,11 +22,11 @@ class CudaEvent final : public Event {
   double seconds_since(Event& earlier) override;
   cudaEvent_t native() const { return event_; }
   // The stream that recorded this event last reports its kernels' faults here.
-  void set_fault_word(std::shared_ptr<FaultWord> word) { fault_word_ = std::move(word); }
+  void set_fault_record(std::shared_ptr<FaultRecord> record) { fault_record_ = std::move(record); }
 
  private:
   int device_;
-  std::shared_ptr<FaultWord> fault_word_;
+  std::shared_ptr<FaultRecord> fault_record_;
   cudaEvent_t event_ = nullptr;
 };
 
@@ -61,15 +61,15 @@ class CudaStream final : public Stream {
   // The stream, after making its device current on this thread: what kernel launches need. The
   // device stays current.
   cudaStream_t activate();
-  // Where kernels on this stream report faults (fault_word.h).
-  int* fault_word() const { return fault_word_->device_address(); }
+  // Where kernels on this stream report faults.
+  Fault* fault() const { return fault_record_->device_address(); }
 
  private:
   StagingRing& staging();
 
   CudaBackend& backend_;
   cudaStream_t stream_ = nullptr;
-  std::shared_ptr<FaultWord> fault_word_;
+  std::shared_ptr<FaultRecord> fault_record_;
   bool capturing_ = false;
   std::unique_ptr<StagingRing> staging_;  // made for the first copy that needs it
 };

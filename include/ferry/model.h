@@ -84,8 +84,9 @@ struct RunReport {
     Device from, to;
     int64_t bytes = 0;
     int64_t times = 0;
+    bool by_kernel = false;  // what the kernel that makes `value` moved for itself, such as a count
   };
-  std::vector<Copy> copies;       // every tensor that crossed between devices in this run
+  std::vector<Copy> copies;       // everything that crossed between devices in this run
   std::string ledger_difference;  // "" when they are the copies that the placement planned
   std::string trace_json;         // Chrome's Trace Event Format, when asked for
   double seconds = 0;

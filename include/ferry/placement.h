@@ -77,7 +77,9 @@ struct CopyPlacement {
   std::string when;      // "load", "run", or "trip" (each run of the body that holds it)
   std::string producer;  // node path; "input" or "weight" where no node writes the value
   std::vector<std::string> consumers;  // node paths; "output" where the caller is one
-  std::string kind;                    // "feed", "weight", "activation", "output"
+  // "feed", "weight", "activation", "output"; of what the producer's kernel moves for itself,
+  // "read_back" (a count that sizes its output) and "table" (uploaded once for given sizes).
+  std::string kind;
 };
 
 struct DevicePlacement {

@@ -24,29 +24,29 @@ __device__ T wrapping(T a, T b, F f) {
 
 struct Add {
   template <typename T>
-  __device__ static T apply(T a, T b, int* = nullptr) {
+  __device__ static T apply(T a, T b, const FaultReporter& = {}) {
     return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
 };
 struct Sub {
   template <typename T>
-  __device__ static T apply(T a, T b, int* = nullptr) {
+  __device__ static T apply(T a, T b, const FaultReporter& = {}) {
     return wrapping(a, b, [](auto x, auto y) { return x - y; });
   }
 };
 struct Mul {
   template <typename T>
-  __device__ static T apply(T a, T b, int* = nullptr) {
+  __device__ static T apply(T a, T b, const FaultReporter& = {}) {
     return wrapping(a, b, [](auto x, auto y) { return x * y; });
   }
 };
 // The lowest integer over -1 wraps to itself.
 struct Div {
   template <typename T>
-  __device__ static T apply(T a, T b, int* fault) {
+  __device__ static T apply(T a, T b, const FaultReporter& faults) {
     if constexpr (std::is_integral_v<T>) {
       if (b == 0) {
-        report_fault(fault, KernelFault::division_by_zero);
+        faults.report(KernelFault::division_by_zero);
         return 0;
       }
       if constexpr (std::is_signed_v<T>) {
@@ -58,25 +58,25 @@ struct Div {
 };
 struct Max {
   template <typename T>
-  __device__ static T apply(T a, T b, int* = nullptr) {
+  __device__ static T apply(T a, T b, const FaultReporter& = {}) {
     return a > b || a != a ? a : b;
   }
 };
 struct Min {
   template <typename T>
-  __device__ static T apply(T a, T b, int* = nullptr) {
+  __device__ static T apply(T a, T b, const FaultReporter& = {}) {
     return a < b || a != a ? a : b;
   }
 };
 // Integers: by squaring, wrapping; a negative exponent gives the truncated fraction.
 struct Pow {
   template <typename T>
-  __device__ static T apply(T base, T exponent, int* fault) {
+  __device__ static T apply(T base, T exponent, const FaultReporter& faults) {
     if constexpr (std::is_floating_point_v<T>) {
       return exponent == T(2) ? base * base : pow(base, exponent);
     } else {
       if (exponent < 0) {
-        if (base == 0) report_fault(fault, KernelFault::negative_power_of_zero);
+        if (base == 0) faults.report(KernelFault::negative_power_of_zero);
         if (base == 1) return 1;
         return base == T(-1) ? (exponent % 2 == 0 ? 1 : -1) : 0;
       }

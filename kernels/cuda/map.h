@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "devices/cuda/error.h"
+#include "devices/cuda/kernel_fault.h"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/stream.h"
 #include "kernels/cuda/walk.h"
@@ -16,6 +17,11 @@ namespace ferry::cuda {
 // The stream of a call, ready for launches from this thread.
 inline CudaStream& stream_of(const RunContext& context) {
   return *static_cast<CudaStream*>(context.stream);
+}
+
+// What the kernels of a call report faults with.
+inline FaultReporter reporter_of(const RunContext& context) {
+  return {stream_of(context).fault(), context.site};
 }
 
 inline constexpr unsigned kMapThreads = 256;

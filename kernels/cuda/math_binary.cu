@@ -18,14 +18,14 @@ struct BinaryMap {
   const T* a;
   const T* b;
   T* out;
-  int* fault;
+  FaultReporter faults;
 
   __device__ void operator()(uint32_t index) const {
     int64_t at[2];
     walk.offsets(index, at);
     using C = Compute<T>;
     out[index] =
-        static_cast<T>(Op::apply(static_cast<C>(a[at[0]]), static_cast<C>(b[at[1]]), fault));
+        static_cast<T>(Op::apply(static_cast<C>(a[at[0]]), static_cast<C>(b[at[1]]), faults));
   }
 };
 
@@ -37,7 +37,7 @@ void launch_binary(const RunContext& context, const Walk<2>& walk, const void* a
                    void* out) {
   launch_map(context, walk.count,
              BinaryMap<Op, T>{walk, static_cast<const T*>(a), static_cast<const T*>(b),
-                              static_cast<T*>(out), stream_of(context).fault_word()});
+                              static_cast<T*>(out), reporter_of(context)});
 }
 
 // Folds any number of inputs into the output, two at a time.
@@ -95,13 +95,13 @@ struct PowMap {
   const void* exponent;
   T* out;
   DType exponent_dtype;
-  int* fault;
+  FaultReporter faults;
 
   __device__ void operator()(uint32_t index) const {
     int64_t at[2];
     walk.offsets(index, at);
     out[index] = static_cast<T>(Pow::apply(static_cast<Work>(static_cast<Compute<T>>(base[at[0]])),
-                                           load_as<Work>(exponent, exponent_dtype, at[1]), fault));
+                                           load_as<Work>(exponent, exponent_dtype, at[1]), faults));
   }
 };
 
@@ -122,10 +122,9 @@ std::unique_ptr<KernelState> prepare_pow(const NodeFacts& node, Prepare&) {
 void run_pow(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const PowState*>(kernel_state);
   const auto launch_for = [&]<typename T, typename Work>() {
-    launch_map(
-        context, state.walk.count,
-        PowMap<T, Work>{state.walk, context.input<T>(0), context.inputs[1], context.output<T>(0),
-                        state.exponent, stream_of(context).fault_word()});
+    launch_map(context, state.walk.count,
+               PowMap<T, Work>{state.walk, context.input<T>(0), context.inputs[1],
+                               context.output<T>(0), state.exponent, reporter_of(context)});
   };
   visit(state.base, PowTypes(), [&]<typename T>() {
     // An integer raised to a fraction goes through double.

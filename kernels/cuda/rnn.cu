@@ -280,10 +280,10 @@ void run_direction(const State& state, const RunContext& context, int64_t direct
 struct LengthMap {
   const int32_t* lengths;
   int64_t sequence;
-  int* fault;
+  FaultReporter faults;
   __device__ void operator()(uint32_t index) const {
     if (lengths[index] < 0 || lengths[index] > sequence) {
-      report_fault(fault, KernelFault::length_out_of_range);
+      faults.report(KernelFault::length_out_of_range, lengths[index], sequence);
     }
   }
 };
@@ -293,8 +293,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   if (state.states() == 0) return;
   if (state.has[4]) {
     launch_map(context, static_cast<uint32_t>(state.layout.batch),
-               LengthMap{context.input<int32_t>(4), state.layout.sequence,
-                         stream_of(context).fault_word()});
+               LengthMap{context.input<int32_t>(4), state.layout.sequence, reporter_of(context)});
   }
   visit(state.dtype, FloatTypes(), [&]<typename T>() {
     for (int64_t d = 0; d < state.layout.directions; ++d) run_direction<T>(state, context, d);

@@ -16,21 +16,21 @@ namespace {
 struct Indices {
   const void* data;
   bool wide;
-  int* fault;
+  FaultReporter faults;
 
   // Index `at` for an axis of `size`, or -1 after a fault.
   __device__ int64_t read(int64_t at, int64_t size) const {
-    int64_t index = wide ? static_cast<const int64_t*>(data)[at]
-                         : int64_t{static_cast<const int32_t*>(data)[at]};
-    if (index < 0) index += size;
+    const int64_t given = wide ? static_cast<const int64_t*>(data)[at]
+                               : int64_t{static_cast<const int32_t*>(data)[at]};
+    const int64_t index = given < 0 ? given + size : given;
     if (index >= 0 && index < size) return index;
-    report_fault(fault, KernelFault::index_out_of_range);
+    faults.report(KernelFault::index_out_of_range, given, size);
     return -1;
   }
 };
 
 Indices indices_of(const RunContext& context, DType dtype) {
-  return {context.inputs[1], dtype == int64, stream_of(context).fault_word()};
+  return {context.inputs[1], dtype == int64, reporter_of(context)};
 }
 
 struct GatherState : KernelState {

@@ -1,8 +1,5 @@
-// NonZero: blocks count, the host places the blocks, blocks write. The host has to wait, since the
-// output's size is in the data.
-#include <numeric>
-#include <vector>
-
+// NonZero: blocks count, one block places the blocks, blocks write. The host reads the total back
+// and has to wait for it, since the output's size is in the data.
 #include "devices/cuda/launch.h"
 #include "kernels/cuda/block_reduce.h"
 #include "kernels/cuda/block_scan.h"
@@ -44,6 +41,22 @@ __global__ void count_kernel(Elements<T> elements, int32_t* counts) {
   if (threadIdx.x == 0) counts[blockIdx.x] = sum;
 }
 
+// The counts become the places where the blocks begin, and the total behind them. One block.
+__global__ void place_kernel(int32_t* counts, uint32_t blocks) {
+  __shared__ int32_t chunk_sum;
+  int32_t base = 0;
+  for (uint32_t first = 0; first < blocks; first += kThreads) {
+    const uint32_t i = first + threadIdx.x;
+    const Scan<int32_t> scan = block_scan<kThreads>(i < blocks ? counts[i] : 0);
+    if (threadIdx.x == kThreads - 1) chunk_sum = scan.through;
+    if (i < blocks) counts[i] = base + scan.before;
+    __syncthreads();
+    base += chunk_sum;
+    __syncthreads();
+  }
+  if (threadIdx.x == 0) counts[blocks] = base;
+}
+
 struct Axes {
   int32_t rank;
   FastDivide sizes[kMaxAxes];  // innermost first
@@ -81,7 +94,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   state->count = map_count(state->shape);
   state->blocks = (state->count + kChunk - 1) / kChunk;
   if (node.output(0).concrete()) state->promised = node.output(0).shape[1];
-  prepare.set_workspace(state->blocks * sizeof(int32_t));
+  prepare.set_workspace((size_t{state->blocks} + 1) * sizeof(int32_t));
   return state;
 }
 
@@ -89,16 +102,16 @@ template <typename T>
 void run_typed(const State& state, const RunContext& context) {
   const Elements<T> elements{context.input<T>(0), state.count};
   auto* per_block = static_cast<int32_t*>(context.workspace);
-  const size_t bytes = state.blocks * sizeof(int32_t);
-  std::vector<int32_t> counts(state.blocks);
+  const cudaStream_t stream = stream_of(context).activate();
   if (state.blocks > 0) {
-    check(launch<count_kernel<T>>(state.blocks, kThreads, 0, stream_of(context).activate(),
-                                  elements, per_block),
+    check(launch<count_kernel<T>>(state.blocks, kThreads, 0, stream, elements, per_block),
           "launch a kernel");
-    context.stream->copy(counts.data(), per_block, bytes, CopyDirection::device_to_host);
-    context.stream->synchronize();
   }
-  const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  check(launch<place_kernel>(1, kThreads, 0, stream, per_block, state.blocks), "launch a kernel");
+  int32_t total = 0;
+  context.stream->copy(&total, per_block + state.blocks, sizeof total,
+                       CopyDirection::device_to_host);
+  context.stream->synchronize();
   if (state.promised >= 0 && state.promised != total) {
     throw Error(ErrorCode::runtime, std::to_string(total) + " elements are not zero, the model " +
                                         "declares " + std::to_string(state.promised));
@@ -107,14 +120,12 @@ void run_typed(const State& state, const RunContext& context) {
   const int64_t shape[] = {rank, total};
   void* output = state.promised >= 0 ? context.outputs[0] : context.allocator->allocate(0, shape);
   if (total == 0 || rank == 0) return;
-  std::exclusive_scan(counts.begin(), counts.end(), counts.begin(), 0);
-  context.stream->copy(per_block, counts.data(), bytes, CopyDirection::host_to_device);
   Axes axes{static_cast<int32_t>(rank), {}};
   for (int64_t i = 0; i < rank; ++i) {
     axes.sizes[i] = FastDivide(static_cast<uint32_t>(state.shape[rank - 1 - i]));
   }
   check(launch<write_kernel<T>>(state.blocks, kThreads, 0, stream_of(context).activate(), elements,
-                                static_cast<const int32_t*>(per_block), axes, total,
+                                static_cast<const int32_t*>(per_block), axes, int64_t{total},
                                 static_cast<int64_t*>(output)),
         "launch a kernel");
 }
@@ -135,7 +146,8 @@ constexpr Kernel kKernels[] = {
      .types = type_set(NonZeroTypes()),
      .prepare = prepare,
      .run = run,
-     .supports = within_axes},
+     .supports = within_axes,
+     .read_back = sizeof(int32_t)},
 };
 
 }  // namespace

@@ -2,7 +2,6 @@
 // weighted ones are summed axis by axis.
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "core/convert.h"
 #include "kernels/axis.h"
@@ -18,7 +17,6 @@ namespace ferry::cuda {
 namespace {
 
 // ---- tables on the device
-// ------------------------------------------------------------------------
 
 struct DeviceSource {
   int32_t first, count;  // count is -1 where the input is left
@@ -58,27 +56,17 @@ struct PackedTables {
   }
 };
 
-struct DeviceTables {
-  PackedTables packed;
-  std::byte* memory;  // on the device
-};
-
 struct State : KernelState {
-  ~State() override {
-    if (fixed) backend->free(fixed->memory);
-  }
-
-  ResizeGeometry geometry;
-  DeviceBackend* backend = nullptr;
+  ResizeMode mode = ResizeMode::nearest;
   DType dtype = DType::undefined;
   Shape input, output;
   float extrapolation = 0;
   int64_t largest = 0;  // elements of the largest tensor between two axes
-  std::optional<DeviceTables> fixed;
+  std::vector<PackedTables::Axis> axes;
+  std::shared_ptr<const void> tables;  // on the device
 };
 
 // ---- nearest: elements move as they are
-// ------------------------------------------------------------
 
 template <typename T>
 struct NearestMap {
@@ -114,7 +102,8 @@ struct NearestMap {
 };
 
 template <typename T>
-void run_nearest(const State& state, const DeviceTables& tables, const RunContext& context) {
+void run_nearest(const State& state, const RunContext& context) {
+  const auto* memory = static_cast<const std::byte*>(state.tables.get());
   NearestMap<T> map{.rank = static_cast<int32_t>(state.output.size()),
                     .in = context.input<T>(0),
                     .outside = {},
@@ -127,17 +116,16 @@ void run_nearest(const State& state, const DeviceTables& tables, const RunContex
     const size_t axis = static_cast<size_t>(map.rank - 1 - i);
     map.axes[i] = {FastDivide(static_cast<uint32_t>(state.output[axis])), strides[axis], nullptr,
                    nullptr};
-    for (const PackedTables::Axis& table : tables.packed.axes) {
+    for (const PackedTables::Axis& table : state.axes) {
       if (table.axis != static_cast<int64_t>(axis)) continue;
-      map.axes[i].sources = reinterpret_cast<const DeviceSource*>(tables.memory + table.sources);
-      map.axes[i].positions = reinterpret_cast<const int64_t*>(tables.memory + table.positions);
+      map.axes[i].sources = reinterpret_cast<const DeviceSource*>(memory + table.sources);
+      map.axes[i].positions = reinterpret_cast<const int64_t*>(memory + table.positions);
     }
   }
   launch_map(context, map_count(state.output), map);
 }
 
 // ---- weighted: one axis of [outer, size, inner] at a time
-// -------------------------------------------
 
 template <typename To>
 struct WeightedMap {
@@ -170,11 +158,10 @@ struct WeightedMap {
 };
 
 template <typename To>
-void launch_weighted(const State& state, const RunContext& context, const DeviceTables& tables,
-                     const PackedTables::Axis& axis, const Shape& shape, const void* in,
-                     DType in_dtype, void* out) {
+void launch_weighted(const State& state, const RunContext& context, const PackedTables::Axis& axis,
+                     const Shape& shape, const void* in, DType in_dtype, void* out) {
   const AxisView view(shape, axis.axis);
-  const std::byte* memory = tables.memory;
+  const auto* memory = static_cast<const std::byte*>(state.tables.get());
   launch_map(context, map_count({view.outer, axis.output, view.inner}),
              WeightedMap<To>{FastDivide(static_cast<uint32_t>(view.inner)),
                              FastDivide(static_cast<uint32_t>(axis.output)), axis.input,
@@ -187,11 +174,11 @@ void launch_weighted(const State& state, const RunContext& context, const Device
 using WeightedTypes = TypeList<float, double, __half, __nv_bfloat16, int8_t, int16_t, int32_t,
                                int64_t, uint8_t, uint16_t, uint32_t, uint64_t, bool>;
 
-void run_weighted(const State& state, const DeviceTables& tables, const RunContext& context) {
+void run_weighted(const State& state, const RunContext& context) {
   const DType work = state.dtype == float64 ? float64 : float32;
   auto* scratch = static_cast<std::byte*>(context.workspace);
   std::byte* halves[2] = {scratch, scratch + dtype_bytes(work, state.largest)};
-  const auto& axes = tables.packed.axes;
+  const auto& axes = state.axes;
   if (axes.empty()) {
     return context.stream->copy(context.outputs[0], context.inputs[0],
                                 dtype_bytes(state.dtype, product(state.output)),
@@ -203,13 +190,12 @@ void run_weighted(const State& state, const DeviceTables& tables, const RunConte
   for (size_t i = 0; i < axes.size(); ++i) {
     if (i + 1 == axes.size()) {
       visit(state.dtype, WeightedTypes(), [&]<typename T>() {
-        launch_weighted<T>(state, context, tables, axes[i], shape, in, in_dtype,
-                           context.outputs[0]);
+        launch_weighted<T>(state, context, axes[i], shape, in, in_dtype, context.outputs[0]);
       });
     } else if (work == float64) {
-      launch_weighted<double>(state, context, tables, axes[i], shape, in, in_dtype, halves[i % 2]);
+      launch_weighted<double>(state, context, axes[i], shape, in, in_dtype, halves[i % 2]);
     } else {
-      launch_weighted<float>(state, context, tables, axes[i], shape, in, in_dtype, halves[i % 2]);
+      launch_weighted<float>(state, context, axes[i], shape, in, in_dtype, halves[i % 2]);
     }
     shape[axes[i].axis] = axes[i].output;
     in = halves[i % 2];
@@ -218,28 +204,21 @@ void run_weighted(const State& state, const DeviceTables& tables, const RunConte
 }
 
 // ---- the node
-// --------------------------------------------------------------------------------------
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   auto state = std::make_unique<State>();
-  state->geometry = ResizeGeometry(node);
-  state->backend = prepare.backend();
+  const ResizeGeometry geometry(node);
+  state->mode = geometry.mode();
   state->extrapolation = node.attributes->get_float("extrapolation_value");
   state->dtype = node.input(0).dtype;
   state->input = node.input(0).shape;
   state->output = node.output(0).shape;
   map_count(state->input);
   map_count(state->output);
-  if (state->geometry.constant()) {
-    PackedTables packed(state->geometry.tables(nullptr));
-    auto* memory = static_cast<std::byte*>(state->backend->allocate(packed.bytes.size()));
-    state->fixed = DeviceTables{std::move(packed), memory};
-    const auto stream = state->backend->create_stream();
-    stream->copy(memory, state->fixed->packed.bytes.data(), state->fixed->packed.bytes.size(),
-                 CopyDirection::host_to_device);
-    stream->synchronize();
-  }
-  if (state->geometry.mode() != ResizeMode::nearest) {
+  PackedTables packed(geometry.tables(nullptr));
+  state->axes = std::move(packed.axes);
+  state->tables = prepare.upload(packed.bytes);
+  if (state->mode != ResizeMode::nearest) {
     // Each axis either grows or shrinks: no tensor on the way exceeds the larger size of every
     // axis.
     state->largest = 1;
@@ -252,9 +231,11 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   return state;
 }
 
-void run_with(const State& state, const DeviceTables& tables, const RunContext& context) {
-  if (state.geometry.mode() != ResizeMode::nearest) return run_weighted(state, tables, context);
-  visit_unit(state.dtype, [&]<typename T>() { run_nearest<T>(state, tables, context); });
+int64_t table_bytes(const NodeFacts& node) {
+  if (!node.input(0).concrete() || !node.output(0).concrete()) return -1;
+  const ResizeGeometry geometry(node);
+  if (!geometry.constant()) return -1;
+  return static_cast<int64_t>(PackedTables(geometry.tables(nullptr)).bytes.size());
 }
 
 void run(const KernelState* kernel_state, const RunContext& context) {
@@ -263,20 +244,8 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   if (product(state.input) == 0) {
     throw Error(ErrorCode::runtime, "an input without elements cannot be resized");
   }
-  if (state.fixed) return run_with(state, *state.fixed, context);
-  // Scales or sizes of the run: the tables live as long as this call's work.
-  PackedTables packed(state.geometry.tables(&context));
-  const size_t bytes = packed.bytes.size();
-  auto* memory = static_cast<std::byte*>(state.backend->allocate_async(bytes, *context.stream));
-  const DeviceTables tables{std::move(packed), memory};
-  try {
-    context.stream->copy(memory, tables.packed.bytes.data(), bytes, CopyDirection::host_to_device);
-    run_with(state, tables, context);
-  } catch (...) {
-    state.backend->free_async(memory, *context.stream);
-    throw;
-  }
-  state.backend->free_async(memory, *context.stream);
+  if (state.mode != ResizeMode::nearest) return run_weighted(state, context);
+  visit_unit(state.dtype, [&]<typename T>() { run_nearest<T>(state, context); });
 }
 
 Support supports(const NodeFacts& node) {
@@ -299,7 +268,8 @@ constexpr Kernel kKernels[] = {
      .prepare = prepare,
      .run = run,
      .supports = supports,
-     .host_inputs = {1, 2, 3}},
+     .host_inputs = {1, 2, 3},
+     .table_bytes = table_bytes},
 };
 
 }  // namespace

@@ -22,6 +22,17 @@ TEST(Ledger, AgreesWhenEveryEntryDoes) {
   EXPECT_EQ(ledger.made()[0].bytes, 24);
 }
 
+TEST(Ledger, KeepsWhatKernelsMoveApart) {
+  CopyLedger ledger;
+  ledger.record("y", kSim, kCpu, 40);
+  ledger.record("y", kSim, kCpu, 4, true);
+  ledger.expect("y", kSim, kCpu, 44);
+  EXPECT_EQ(ledger.made().size(), 2u);
+  EXPECT_THAT(ledger.difference(),
+              HasSubstr("made but not planned: by the kernel of 'y' from sim:0 to cpu (1 time(s), "
+                        "4 bytes)"));
+}
+
 TEST(Ledger, NamesEveryDifference) {
   CopyLedger ledger;
   ledger.expect("dropped", kCpu, kSim, 8);

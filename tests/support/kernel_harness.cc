@@ -95,7 +95,12 @@ class TestPrepare : public Prepare {
     if (entry == nullptr) entry = make();
     return entry;
   }
+  std::shared_ptr<const void> upload(std::span<const std::byte> bytes) override {
+    uploaded_ += static_cast<int64_t>(bytes.size());
+    return Prepare::upload(bytes);
+  }
   size_t workspace() const { return workspace_; }
+  int64_t uploaded() const { return uploaded_; }
 
  private:
   using DeviceBackendPointer = DeviceBackend*;
@@ -103,6 +108,7 @@ class TestPrepare : public Prepare {
   DeviceBackendPointer backend_;
   int threads_;
   size_t workspace_ = 0;
+  int64_t uploaded_ = 0;
   std::map<std::pair<int, std::string>, std::shared_ptr<const void>> cache_;
 };
 
@@ -236,7 +242,13 @@ std::vector<Tensor> run_node(Device device, std::string_view op, const Attribute
   context.stream = stream.get();
   context.allocator = &allocator;
   kernel->run(state.get(), context);
-  if (stream != nullptr) stream->synchronize();
+  if (stream != nullptr) {
+    stream->synchronize();
+    // What the kernel moved for itself is what its row declares.
+    EXPECT_EQ(stream->traffic().to_host, kernel->read_back) << op;
+    EXPECT_EQ(stream->traffic().to_device, 0) << op;
+    EXPECT_EQ(prepare.uploaded(), kernel->table_bytes ? kernel->table_bytes(facts) : 0) << op;
+  }
   std::vector<Tensor> results;
   for (const Tensor& output : allocator.outputs) {
     results.push_back(output.defined() ? output.cpu() : output);
