@@ -10,4 +10,5 @@
 #include "ferry/model.h"
 #include "ferry/operator.h"
 #include "ferry/placement.h"
+#include "ferry/runner.h"
 #include "ferry/tensor.h"

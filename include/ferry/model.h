@@ -123,6 +123,17 @@ struct RunOptions {
   std::optional<std::chrono::steady_clock::time_point> deadline;
 };
 
+class Runner;  // ferry/runner.h
+
+struct RunnerOptions {
+  // Where the input buffers are: the CPU, or the model's device, and then no run copies them. An
+  // input that the host reads is on the CPU either way.
+  Device inputs_on;
+  // As in RunOptions.
+  std::vector<std::string> outputs;
+  std::optional<Device> outputs_on;
+};
+
 // A loaded model, on some device. Copies share the model; moving one moves them all, as with a
 // PyTorch module.
 //
@@ -161,6 +172,9 @@ class FERRY_API Model {
   // invalid_argument (dtypes, shapes), runtime, device_failed, out_of_memory, cancelled,
   // deadline_exceeded.
   Outputs run(const Inputs& inputs, const RunOptions& options = {}) const;
+  // For loops: runs of this model, as it is placed now, with buffers of the shapes of `examples`,
+  // which are copied into them. Throws what run() throws before it runs.
+  Runner runner(const Inputs& examples, const RunnerOptions& options = {}) const;
 
   // ---- what it is -----------------------------------------------------------------------------
   const std::string& name() const;
