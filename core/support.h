@@ -48,13 +48,14 @@ struct Ports {
 
   constexpr Ports() = default;
   constexpr Ports(std::initializer_list<int> positions) {
-    for (int i : positions) bits |= 1u << (i < 31 ? i : 31);
+    for (int i : positions) add(i);
   }
   static constexpr Ports all() {
     Ports ports;
     ports.bits = ~0u;
     return ports;
   }
+  constexpr void add(int i) { bits |= 1u << (i < 31 ? i : 31); }
   constexpr bool contains(int i) const { return bits >> (i < 31 ? i : 31) & 1; }
   constexpr void add(int i) { bits |= 1u << (i < 31 ? i : 31); }
 };

@@ -18,11 +18,16 @@ constexpr std::array<std::string_view, 6> kRandom{"Bernoulli",     "Multinomial"
 class FoldPrepare : public Prepare {
  public:
   void set_workspace(size_t bytes) override { workspace = bytes; }
-  int threads() const override { return 1; }
+  ThreadPool& threads() override { return pool(); }
   DeviceBackend* backend() const override { return nullptr; }
   std::shared_ptr<const void> cached(int, std::string_view,
                                      FunctionRef<std::shared_ptr<const void>()> make) override {
     return make();
+  }
+
+  static ThreadPool& pool() {
+    static ThreadPool& alone = *new ThreadPool(1);
+    return alone;
   }
 
   size_t workspace = 0;
@@ -100,13 +105,12 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
     out.push_back(outputs[i].defined() ? outputs[i].mutable_data() : nullptr);
   }
   const Tensor workspace = Tensor::empty({static_cast<int64_t>(prepare.workspace)}, uint8);
-  static ThreadPool& alone_pool = *new ThreadPool(1);
   FoldAllocator allocator(facts, inputs, outputs);
   RunContext context;
   context.inputs = in.data();
   context.outputs = out.data();
   context.workspace = const_cast<void*>(workspace.data());
-  context.threads = &alone_pool;
+  context.threads = &FoldPrepare::pool();
   context.allocator = &allocator;
   kernel->run(state.get(), context);
   return outputs;

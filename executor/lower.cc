@@ -135,6 +135,7 @@ class Lowering {
     if (known || !node.bodies.empty()) {
       StepPrepare prepare(services_, facts, node.device);
       step.state = step.kernel->prepare(facts, prepare);
+      step.packed = prepare.packed();
       size_t& workspace = plan_->workspace_bytes[node.device];
       workspace = std::max(workspace, prepare.workspace());
     }
@@ -190,7 +191,9 @@ class Lowering {
       }
     };
     for (const Step& step : plan_->steps) {
-      for (const SlotId id : step.inputs) load(id);
+      for (size_t i = 0; i < step.inputs.size(); ++i) {
+        if (!step.packed.contains(static_cast<int>(i))) load(step.inputs[i]);
+      }
       for (const SlotId id : step.captures) load(id);
     }
     for (const SlotId id : plan_->outputs) load(id);
@@ -295,13 +298,16 @@ class Lowering {
     plan_->slot_arguments.resize(plan_->slots.size());
     for (Step& step : plan_->steps) {
       step.first_argument = plan_->argument_count;
-      for (const auto* list : {&step.inputs, &step.outputs}) {
-        for (const SlotId id : *list) {
-          const int32_t position = plan_->argument_count++;
-          if (id == kNoSlot) continue;
-          plan_->slot_arguments[static_cast<size_t>(root(id))].push_back(position);
-        }
+      const auto add = [&](SlotId id, bool bound) {
+        const int32_t position = plan_->argument_count++;
+        if (!bound) return;
+        plan_->slot_arguments[static_cast<size_t>(root(id))].push_back(position);
+      };
+      for (size_t i = 0; i < step.inputs.size(); ++i) {
+        const SlotId id = step.inputs[i];
+        add(id, id != kNoSlot && !step.packed.contains(static_cast<int>(i)));
       }
+      for (const SlotId id : step.outputs) add(id, id != kNoSlot);
     }
     for (SlotId id = 0; id < static_cast<SlotId>(plan_->slots.size()); ++id) {
       slot(id).root = root(id);

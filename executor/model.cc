@@ -9,6 +9,7 @@
 #include "core/human.h"
 #include "core/log.h"
 #include "core/nearest.h"
+#include "core/storage.h"
 #include "executor/evaluator.h"
 #include "executor/facts.h"
 #include "executor/model_impl.h"
@@ -76,6 +77,7 @@ Tensor WeightStore::on(const Tensor& weight, Device device) {
   Upload& upload = uploads_[{weight.data(), device}];
   if (!upload.there.defined()) {
     upload = {weight, weight.to(device)};
+    weight.storage()->release_pages();
     if (log_wants(LogLevel::debug)) {
       log(LogLevel::debug, "uploaded a weight of " +
                                human_bytes(static_cast<int64_t>(weight.nbytes())) + " to " +
@@ -89,8 +91,12 @@ Tensor WeightStore::on(const Tensor& weight, Device device) {
 std::shared_ptr<const void> WeightStore::packed(const Tensor& weight, std::string_view layout,
                                                 FunctionRef<std::shared_ptr<const void>()> make) {
   const std::lock_guard lock(mutex_);
-  Packed& entry = packed_[{weight.data(), std::string(layout)}];
-  if (entry.data == nullptr) entry = {weight, make()};
+  const std::string key = std::string(layout) + to_string(std::span(weight.shape()));
+  Packed& entry = packed_[{weight.storage().get(), key}];
+  if (entry.data == nullptr) {
+    entry = {weight, make()};
+    weight.storage()->release_pages();
+  }
   return entry.data;
 }
 

@@ -59,6 +59,7 @@ struct Step {
   std::shared_ptr<KernelState> state;  // StepKind::kernel, and steps with bodies
   NodeId node = kNoNode;
   std::vector<SlotId> inputs, outputs;
+  Ports packed;                  // constant inputs that the state holds in another layout
   std::vector<SlotId> captures;  // outer slots, parallel to the bodies' captures
   // Copied values that this step is the first to read, on the host or on the device's stream.
   std::vector<SlotId> host_waits, device_waits;

@@ -15,12 +15,13 @@ class StepPrepare : public Prepare {
       : services_(services), facts_(facts), device_(device), weights_(weights) {}
 
   void set_workspace(size_t bytes) override { workspace_ = bytes; }
-  int threads() const override { return services_.threads().size(); }
+  ThreadPool& threads() override { return services_.threads(); }
   DeviceBackend* backend() const override {
     return device_.is_cpu() ? nullptr : &ferry::backend(device_);
   }
   std::shared_ptr<const void> cached(int input, std::string_view layout,
                                      FunctionRef<std::shared_ptr<const void>()> make) override {
+    packed_.add(input);
     const Tensor* weight = facts_.input(input).constant;
     if (weight == nullptr || !weights_.contains(input)) return make();
     return services_.packed(*weight, layout, make);
@@ -31,6 +32,7 @@ class StepPrepare : public Prepare {
   }
   size_t workspace() const { return workspace_; }
   int64_t uploaded() const { return uploaded_; }
+  Ports packed() const { return packed_; }  // inputs that cached() was asked for
 
  private:
   PlanServices& services_;
@@ -39,6 +41,7 @@ class StepPrepare : public Prepare {
   Ports weights_;
   size_t workspace_ = 0;
   int64_t uploaded_ = 0;
+  Ports packed_;
 };
 
 }  // namespace ferry

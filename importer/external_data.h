@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "importer/file_map.h"
+#include "core/file_map.h"
 
 namespace ferry {
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/file_map.h"
 #include "ferry/error.h"
 #include "graph/graph.h"
-#include "importer/file_map.h"
 
 // From the bytes of an ONNX model to the outermost Graph. IR versions 3 to 14, ai.onnx 1 to 28.
 namespace ferry {

@@ -5,12 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "core/file_map.h"
 #include "core/files.h"
 #include "core/npy.h"
 #include "core/safetensors.h"
 #include "ferry/error.h"
 #include "ferry/tensor.h"
-#include "importer/file_map.h"
 #include "importer/tensor_proto.h"
 
 namespace ferry {

@@ -277,19 +277,8 @@ Tensor TensorReader::place(Bytes bytes, std::shared_ptr<const void> owner, bool 
                            const Shape& shape, DType dtype) {
   if (bytes.empty()) return Tensor(allocate_host(0), shape, dtype);
   if (dtype == DType::boolean) check_bools(bytes.data(), bytes.size());
-  std::shared_ptr<Storage> storage;
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment_of(dtype) == 0) {
-    // Storage has one pointer type for all memory; read_only keeps it from being written.
-    storage = std::make_shared<Storage>(const_cast<uint8_t*>(bytes.data()), bytes.size(),
-                                        Device::cpu(), std::move(owner), /*read_only=*/true);
-  } else {
-    auto copy = [bytes, mapped](void* destination) {
-      std::memcpy(destination, bytes.data(), bytes.size());
-      if (mapped) release_pages(bytes);
-    };
-    storage = std::make_shared<Storage>(bytes.size(), copy, std::move(owner));
-  }
-  return Tensor(std::move(storage), shape, dtype);
+  return Tensor(Storage::of_file(bytes, alignment_of(dtype), std::move(owner), mapped), shape,
+                dtype);
 }
 
 Tensor TensorReader::read_external(const onnx::TensorProto& proto, const Shape& shape,

@@ -4,9 +4,9 @@
 #include <span>
 #include <string>
 
+#include "core/file_map.h"
 #include "ferry/tensor.h"
 #include "importer/external_data.h"
-#include "importer/file_map.h"
 #include "importer/importer.h"
 
 namespace ferry {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "importer/file_map.h"
+#include "core/file_map.h"
 
 // Reading protobuf's wire format without protobuf: enough to walk messages of any size in place.
 namespace ferry {

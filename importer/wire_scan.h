@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "importer/file_map.h"
+#include "core/file_map.h"
 
 namespace ferry {
 

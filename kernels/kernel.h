@@ -67,10 +67,12 @@ class Prepare {
   virtual ~Prepare() = default;
   // Bytes of scratch memory on the kernel's device that run() gets as RunContext::workspace.
   virtual void set_workspace(size_t bytes) = 0;
-  virtual int threads() const = 0;             // of the CPU pool
+  virtual ThreadPool& threads() = 0;           // the CPU pool that runs will use
   virtual DeviceBackend* backend() const = 0;  // nullptr on the CPU
   // What `make` returned the first time for this node's constant input and `layout`; later plans of
-  // the same model share it. For packed weights.
+  // the same model share it. For packed weights: run() may get nullptr for an input that was asked
+  // for here, so that the weight itself need not stay in memory. `make` should read it through
+  // Storage::unaligned(), which spares a copy.
   virtual std::shared_ptr<const void> cached(int input, std::string_view layout,
                                              FunctionRef<std::shared_ptr<const void>()> make) = 0;
   // A copy of `bytes` on the kernel's device that lives as long as its handles: for tables that

@@ -130,10 +130,6 @@ void convolve_channel(const Convolution& conv, const ActivationFunction& activat
   }
 }
 
-bool is_depthwise(const Convolution& conv) {
-  return conv.groups > 1 && conv.out_channels <= 2 && conv.in_channels <= 2;
-}
-
 template <typename T>
 void convolve_depthwise(const Convolution& conv, const ConvolutionTensors<T>& tensors,
                         ThreadPool* threads) {
@@ -160,14 +156,18 @@ void convolve_depthwise(const Convolution& conv, const ConvolutionTensors<T>& te
 
 }  // namespace
 
+bool is_depthwise(const Convolution& conv) {
+  return conv.groups > 1 && conv.out_channels <= 2 && conv.in_channels <= 2;
+}
+
 template <typename T>
-std::vector<PackedMatrix<T>> pack_weights(const Convolution& shape, const T* w) {
+std::vector<PackedMatrix<T>> pack_weights(const Convolution& shape, const T* w,
+                                          ThreadPool* threads) {
   std::vector<PackedMatrix<T>> packed;
-  if (is_depthwise(shape)) return packed;
   const int64_t depth = shape.in_channels * shape.window.kernel_size();
   for (int64_t g = 0; g < shape.groups; ++g) {
     packed.push_back(PackedMatrix<T>::rows({w + g * shape.out_channels * depth, depth, 1},
-                                           shape.out_channels, depth));
+                                           shape.out_channels, depth, threads));
   }
   return packed;
 }
@@ -222,8 +222,10 @@ void convolve(const Convolution& conv, const ConvolutionTensors<T>& tensors, Thr
   threads->parallel_for(count, 1, run);
 }
 
-template std::vector<PackedMatrix<float>> pack_weights(const Convolution&, const float*);
-template std::vector<PackedMatrix<double>> pack_weights(const Convolution&, const double*);
+template std::vector<PackedMatrix<float>> pack_weights(const Convolution&, const float*,
+                                                       ThreadPool*);
+template std::vector<PackedMatrix<double>> pack_weights(const Convolution&, const double*,
+                                                        ThreadPool*);
 template void convolve(const Convolution&, const ConvolutionTensors<float>&, ThreadPool*);
 template void convolve(const Convolution&, const ConvolutionTensors<double>&, ThreadPool*);
 

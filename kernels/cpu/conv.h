@@ -29,9 +29,13 @@ struct ConvolutionTensors {
   ActivationFunction activation;  // of every element of y
 };
 
-// One matrix a group; empty where convolve() reads plain weights anyway.
+// Whether convolve() goes tap by tap, with plain weights only.
+bool is_depthwise(const Convolution& shape);
+
+// One matrix a group, for a shape that is not depthwise; `w` at any alignment.
 template <typename T>
-std::vector<PackedMatrix<T>> pack_weights(const Convolution& shape, const T* w);
+std::vector<PackedMatrix<T>> pack_weights(const Convolution& shape, const T* w,
+                                          ThreadPool* threads);
 
 template <typename T>
 void convolve(const Convolution& shape, const ConvolutionTensors<T>& tensors, ThreadPool* threads);

@@ -1,8 +1,10 @@
 #include "kernels/cpu/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/cpu/gemm_micro.h"
+#include "kernels/cpu/gemm_narrow.h"
 
 namespace ferry::cpu {
 namespace {
@@ -12,8 +14,21 @@ namespace {
 inline constexpr int64_t kTilePanels = 8;
 // Multiplications below which one thread is faster than several.
 inline constexpr int64_t kSerialWork = 128 * 1024;
+// Elements from which packing is shared by threads.
+inline constexpr int64_t kSerialPacking = 64 * 1024;
+// Columns of one tile of a narrow product: pieces of rows of B long enough for the memory to stream
+// them, short enough for C to stay in L1.
+inline constexpr int64_t kNarrowColumns = 1024;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Weights of a file may lie at any address.
+template <typename T>
+T load(const T* from) {
+  T value;
+  std::memcpy(&value, static_cast<const void*>(from), sizeof value);
+  return value;
+}
 
 template <typename T>
 void pack_rows(MatrixView<T> a, int64_t row, int64_t rows, int64_t k_begin, int64_t depth, T* panel,
@@ -21,7 +36,7 @@ void pack_rows(MatrixView<T> a, int64_t row, int64_t rows, int64_t k_begin, int6
   for (int64_t r = 0; r < width; ++r) {
     if (r < rows) {
       const T* from = a.data + (row + r) * a.row_stride + k_begin * a.column_stride;
-      for (int64_t k = 0; k < depth; ++k) panel[k * width + r] = from[k * a.column_stride];
+      for (int64_t k = 0; k < depth; ++k) panel[k * width + r] = load(from + k * a.column_stride);
     } else {
       for (int64_t k = 0; k < depth; ++k) panel[k * width + r] = T(0);
     }
@@ -34,7 +49,8 @@ void pack_columns(MatrixView<T> b, int64_t k_begin, int64_t depth, int64_t colum
   const T* from = b.data + k_begin * b.row_stride + column * b.column_stride;
   if (b.column_stride == 1) {
     for (int64_t k = 0; k < depth; ++k) {
-      std::copy_n(from + k * b.row_stride, columns, panel + k * width);
+      std::memcpy(panel + k * width, static_cast<const void*>(from + k * b.row_stride),
+                  static_cast<size_t>(columns) * sizeof(T));
       std::fill_n(panel + k * width + columns, width - columns, T(0));
     }
     return;
@@ -42,7 +58,7 @@ void pack_columns(MatrixView<T> b, int64_t k_begin, int64_t depth, int64_t colum
   for (int64_t j = 0; j < width; ++j) {
     if (j < columns) {
       const T* source = from + j * b.column_stride;
-      for (int64_t k = 0; k < depth; ++k) panel[k * width + j] = source[k * b.row_stride];
+      for (int64_t k = 0; k < depth; ++k) panel[k * width + j] = load(source + k * b.row_stride);
     } else {
       for (int64_t k = 0; k < depth; ++k) panel[k * width + j] = T(0);
     }
@@ -78,6 +94,39 @@ void activate_rows(const Gemm<T>& gemm, int64_t row, int64_t rows, int64_t colum
   }
 }
 
+// Calls body(begin, end) for panels of `panel_size` elements, on the threads where that pays.
+template <typename F>
+void share(ThreadPool* threads, int64_t panels, int64_t panel_size, F&& body) {
+  if (threads == nullptr || panels * panel_size < kSerialPacking) return body(0, panels);
+  threads->parallel_for(panels, ceil_div(panels, int64_t{2} * threads->size()), body);
+}
+
+template <typename T>
+bool reads_b_in_place(const Gemm<T>& gemm) {
+  return is_narrow(gemm.m) && gemm.packed_a == nullptr && gemm.packed_b == nullptr &&
+         gemm.pack_b == nullptr && (gemm.b.column_stride == 1 || gemm.b.row_stride == 1);
+}
+
+// Columns [column, column + columns) of a product of few rows.
+template <typename T>
+void narrow_tile(const Gemm<T>& gemm, int64_t column, int64_t columns) {
+  alignas(64) T a[kNarrowRows * kNarrowDepth];
+  const GemmNarrow<T>& narrow = gemm_narrow<T>();
+  const bool in_rows = gemm.b.column_stride == 1;
+  for (int64_t k = 0; k < gemm.k; k += kNarrowDepth) {
+    const int64_t depth = std::min(kNarrowDepth, gemm.k - k);
+    for (int64_t i = 0; i < gemm.m; ++i) {
+      const T* from = gemm.a.data + i * gemm.a.row_stride + k * gemm.a.column_stride;
+      T* to = a + i * kNarrowDepth;
+      for (int64_t p = 0; p < depth; ++p) to[p] = gemm.alpha * from[p * gemm.a.column_stride];
+    }
+    const T* b = gemm.b.data + k * gemm.b.row_stride + column * gemm.b.column_stride;
+    (in_rows ? narrow.rows_of_b : narrow.columns_of_b)(
+        gemm.m, columns, depth, a, b, in_rows ? gemm.b.row_stride : gemm.b.column_stride,
+        gemm.c + column, gemm.c_stride);
+  }
+}
+
 }  // namespace
 
 template <typename T>
@@ -99,31 +148,38 @@ PackedMatrix<T>::PackedMatrix(int64_t panels, int64_t panel_size)
       panel_size_(panel_size) {}
 
 template <typename T>
-PackedMatrix<T> PackedMatrix<T>::rows(MatrixView<T> a, int64_t m, int64_t k) {
+PackedMatrix<T> PackedMatrix<T>::rows(MatrixView<T> a, int64_t m, int64_t k, ThreadPool* threads) {
   const int64_t width = panel_rows<T>();
   PackedMatrix packed(ceil_div(m, width), k * width);
-  for (int64_t row = 0; row < m; row += width) {
-    pack_rows(a, row, std::min(width, m - row), 0, k, const_cast<T*>(packed.panel(row / width)),
-              width);
-  }
+  share(threads, ceil_div(m, width), k * width, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      pack_rows(a, panel * width, std::min(width, m - panel * width), 0, k,
+                const_cast<T*>(packed.panel(panel)), width);
+    }
+  });
   return packed;
 }
 
 template <typename T>
-PackedMatrix<T> PackedMatrix<T>::columns(MatrixView<T> b, int64_t k, int64_t n) {
+PackedMatrix<T> PackedMatrix<T>::columns(MatrixView<T> b, int64_t k, int64_t n,
+                                         ThreadPool* threads) {
   const int64_t width = panel_columns<T>();
   PackedMatrix packed(ceil_div(n, width), k * width);
   // A block of rows at a time, so that the pages of B stay in the TLB while all panels take theirs.
   constexpr int64_t kBlock = 64;
-  for (int64_t first = 0; first < k; first += kBlock) {
-    const int64_t depth = std::min(kBlock, k - first);
-    for (int64_t column = 0; column < n; column += width) {
-      pack_columns(b, first, depth, column, std::min(width, n - column),
-                   const_cast<T*>(packed.panel(column / width)) + first * width, width);
+  share(threads, ceil_div(n, width), k * width, [&](int64_t begin, int64_t end) {
+    for (int64_t first = 0; first < k; first += kBlock) {
+      const int64_t depth = std::min(kBlock, k - first);
+      for (int64_t panel = begin; panel < end; ++panel) {
+        pack_columns(b, first, depth, panel * width, std::min(width, n - panel * width),
+                     const_cast<T*>(packed.panel(panel)) + first * width, width);
+      }
     }
-  }
+  });
   return packed;
 }
+
+bool is_narrow(int64_t m) { return m <= kNarrowRows; }
 
 template <typename T>
 GemmTiles gemm_tiles(const Gemm<T>& gemm, int threads) {
@@ -140,6 +196,11 @@ GemmTiles gemm_tiles(const Gemm<T>& gemm, int threads) {
       serial ? 1 : ceil_div(int64_t{4} * threads, std::max<int64_t>(1, tiles.row_tiles));
   const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, column_panels));
   tiles.columns = std::max<int64_t>(1, ceil_div(column_panels, parts)) * columns;
+  if (reads_b_in_place(gemm)) {
+    const int64_t share = serial ? gemm.n : ceil_div(gemm.n, threads);
+    tiles.columns =
+        std::min(ceil_div(std::max<int64_t>(1, share), columns) * columns, kNarrowColumns);
+  }
   tiles.column_tiles = ceil_div(gemm.n, tiles.columns);
   return tiles;
 }
@@ -154,9 +215,13 @@ void gemm_tile(const Gemm<T>& gemm, const GemmTiles& tiles, int64_t index) {
   const int64_t column = index % tiles.column_tiles * tiles.columns;
   const int64_t rows = std::min(tiles.rows, gemm.m - row);
   const int64_t columns = std::min(tiles.columns, gemm.n - column);
+  start_rows(gemm, row, rows, column, columns);
+  if (reads_b_in_place(gemm)) {
+    narrow_tile(gemm, column, columns);
+    return activate_rows(gemm, row, rows, column, columns);
+  }
   alignas(64) T packed_a[kTilePanels * kMaxPanelRows * kMaxPanelDepth];
   alignas(64) T packed_b[kMaxPanelColumns * kMaxPanelDepth];
-  start_rows(gemm, row, rows, column, columns);
   const int64_t row_panels = ceil_div(rows, panel_rows);
   const bool b_in_rows =
       gemm.packed_b == nullptr && gemm.pack_b == nullptr && gemm.b.column_stride == 1;

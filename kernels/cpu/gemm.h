@@ -14,7 +14,8 @@
 //
 // B is taken in panels of panel_columns() columns and A in panels of panel_rows() rows. Either may
 // be packed that way beforehand (constant weights); what is not is packed tile by tile on the
-// stack.
+// stack. A product of few rows reads its B once, so packing it would cost more than it saves: see
+// is_narrow().
 namespace ferry::cpu {
 
 // Element (i, j) is data[i * row_stride + j * column_stride].
@@ -28,8 +29,9 @@ struct MatrixView {
 template <typename T>
 class PackedMatrix {
  public:
-  static PackedMatrix rows(MatrixView<T> a, int64_t m, int64_t k);     // for A
-  static PackedMatrix columns(MatrixView<T> b, int64_t k, int64_t n);  // for B
+  // For A and for B. The elements may lie at any alignment; `threads` may be nullptr.
+  static PackedMatrix rows(MatrixView<T> a, int64_t m, int64_t k, ThreadPool* threads);
+  static PackedMatrix columns(MatrixView<T> b, int64_t k, int64_t n, ThreadPool* threads);
 
   const T* panel(int64_t index) const { return data() + index * panel_size_; }
   size_t bytes() const { return storage_->bytes(); }
@@ -70,6 +72,10 @@ struct Gemm {
   const T* bias = nullptr;
   ActivationFunction activation;  // of every element of C, once it is complete
 };
+
+// Whether a product of `m` rows and a plain B (rows or columns contiguous) is faster without
+// packing B.
+bool is_narrow(int64_t m);
 
 // How the product of one shape is cut into independent tiles.
 struct GemmTiles {

@@ -1,6 +1,7 @@
 // Matrix products: float32 and float64 through gemm.h, integers by a plain loop.
 #include <algorithm>
 
+#include "core/storage.h"
 #include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -30,21 +31,33 @@ void multiply_integers(MatrixView<T> a, MatrixView<T> b, int64_t m, int64_t n, i
   }
 }
 
-// The constant B of a node as panels, once per model.
+// The constant B of a node as panels, once per model; nullptr where B is better read as it lies.
 template <typename T>
-std::shared_ptr<const PackedMatrix<T>> packed_columns(const TensorFacts& b, Prepare& prepare,
-                                                      bool transposed) {
-  const int64_t rows = b.shape[b.shape.size() - 2];
-  const int64_t columns = b.shape.back();
-  const MatrixView<T> view{static_cast<const T*>(b.constant->data()), transposed ? 1 : columns,
-                           transposed ? columns : 1};
-  const int64_t k = transposed ? columns : rows;
-  const int64_t n = transposed ? rows : columns;
+std::shared_ptr<const void> packed_columns(const TensorFacts& b, int64_t m, bool transposed,
+                                           Prepare& prepare) {
+  if (b.constant == nullptr || b.rank() != 2 || numel_of(b.shape) == 0 || is_narrow(m)) {
+    return nullptr;
+  }
   const auto make = [&]() -> std::shared_ptr<const void> {
-    return std::make_shared<const PackedMatrix<T>>(PackedMatrix<T>::columns(view, k, n));
+    const auto* data = static_cast<const T*>(b.constant->storage()->unaligned());
+    const int64_t k = b.shape[transposed ? 1 : 0];
+    const int64_t n = b.shape[transposed ? 0 : 1];
+    const MatrixView<T> view{data, transposed ? 1 : n, transposed ? k : 1};
+    return std::make_shared<const PackedMatrix<T>>(
+        PackedMatrix<T>::columns(view, k, n, &prepare.threads()));
   };
-  return std::static_pointer_cast<const PackedMatrix<T>>(
-      prepare.cached(1, transposed ? "gemm columns, transposed" : "gemm columns", make));
+  return prepare.cached(1, transposed ? "gemm columns, transposed" : "gemm columns", make);
+}
+
+std::shared_ptr<const void> packed_columns(const NodeFacts& node, int64_t m, bool transposed,
+                                           Prepare& prepare) {
+  if (node.input(0).dtype == float32) {
+    return packed_columns<float>(node.input(1), m, transposed, prepare);
+  }
+  if (node.input(0).dtype == float64) {
+    return packed_columns<double>(node.input(1), m, transposed, prepare);
+  }
+  return nullptr;
 }
 
 // ---- MatMul -------------------------------------------------------------------------------------
@@ -161,11 +174,7 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
     else
       return run_matmul_integers<T>;
   });
-  const TensorFacts& weights = node.input(1);
-  if (weights.constant != nullptr && weights.rank() == 2 && numel_of(weights.shape) > 0) {
-    if (dtype == float32) state->packed_b = packed_columns<float>(weights, prepare, false);
-    if (dtype == float64) state->packed_b = packed_columns<double>(weights, prepare, false);
-  }
+  state->packed_b = packed_columns(node, state->m, /*transposed=*/false, prepare);
   return state;
 }
 
@@ -286,12 +295,7 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
     else
       return run_gemm_integers<T>;
   });
-  const TensorFacts& weights = node.input(1);
-  if (weights.constant != nullptr && numel_of(weights.shape) > 0) {
-    if (dtype == float32) state->packed_b = packed_columns<float>(weights, prepare, state->trans_b);
-    if (dtype == float64)
-      state->packed_b = packed_columns<double>(weights, prepare, state->trans_b);
-  }
+  state->packed_b = packed_columns(node, state->m, state->trans_b, prepare);
   return state;
 }
 

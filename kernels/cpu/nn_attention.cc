@@ -230,7 +230,7 @@ std::unique_ptr<KernelState> prepare_attention(const NodeFacts& node, Prepare& p
     }
   }
   const DType dtype = node.input(0).dtype;
-  state->wave = std::clamp<int64_t>(prepare.threads(), 1,
+  state->wave = std::clamp<int64_t>(prepare.threads().size(), 1,
                                     std::max<int64_t>(1, state->q.batch * state->q.heads));
   size_t elements = static_cast<size_t>(state->wave * state->q.steps * state->total);
   const auto reserve = [&](const Heads& heads, bool wanted) {

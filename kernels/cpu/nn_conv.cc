@@ -1,6 +1,7 @@
 // Conv and ConvTranspose.
 #include <algorithm>
 
+#include "core/storage.h"
 #include "kernels/cpu/conv.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -56,10 +57,10 @@ template <typename T>
 std::shared_ptr<const void> packed_weights(const Convolution& shape, const NodeFacts& node,
                                            Prepare& prepare) {
   const Tensor* weights = node.input(1).constant;
-  if (weights == nullptr || weights->numel() == 0) return nullptr;
+  if (weights == nullptr || weights->numel() == 0 || is_depthwise(shape)) return nullptr;
   return prepare.cached(1, "convolution rows", [&]() -> std::shared_ptr<const void> {
-    return std::make_shared<const std::vector<PackedMatrix<T>>>(
-        pack_weights(shape, static_cast<const T*>(weights->data())));
+    return std::make_shared<const std::vector<PackedMatrix<T>>>(pack_weights(
+        shape, static_cast<const T*>(weights->storage()->unaligned()), &prepare.threads()));
   });
 }
 

@@ -49,7 +49,7 @@ class InnerPrepare : public Prepare {
  public:
   explicit InnerPrepare(Prepare& outer) : outer_(outer) {}
   void set_workspace(size_t bytes) override { workspace = bytes; }
-  int threads() const override { return outer_.threads(); }
+  ThreadPool& threads() override { return outer_.threads(); }
   DeviceBackend* backend() const override { return outer_.backend(); }
   std::shared_ptr<const void> cached(int, std::string_view,
                                      FunctionRef<std::shared_ptr<const void>()> make) override {

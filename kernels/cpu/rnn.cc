@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/storage.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/gemm.h"
@@ -16,7 +17,7 @@ namespace {
 struct State : KernelState, LstmForm {
   using LstmForm::LstmForm;
   std::vector<ActivationFunction> activations;  // f, g, h for each direction
-  // Constant W and R of each direction as panels; empty where they come with the run.
+  // Constant W and R of each direction as panels; nullptr where products read them as they lie.
   std::shared_ptr<const void> packed_w, packed_r;
   void (*run)(const State&, const RunContext&) = nullptr;
 
@@ -214,18 +215,21 @@ void run_lstm(const State& state, const RunContext& context) {
   for (int64_t d = 0; d < state.directions; ++d) run_direction<T>(state, context, d);
 }
 
-// The constant input [directions, gates, columns] as the panels of its transposes.
+// The constant input [directions, gates, columns] as the panels of its transposes, for products of
+// `rows` rows.
 template <typename T>
-std::shared_ptr<const void> pack(const NodeFacts& node, int input, Prepare& prepare) {
+std::shared_ptr<const void> pack(const NodeFacts& node, int input, int64_t rows, Prepare& prepare) {
   const TensorFacts& facts = node.input(input);
-  if (facts.constant == nullptr || numel_of(facts.shape) == 0) return nullptr;
+  if (facts.constant == nullptr || numel_of(facts.shape) == 0 || is_narrow(rows)) return nullptr;
   return prepare.cached(input, "gate columns", [&]() -> std::shared_ptr<const void> {
     auto panels = std::make_shared<Panels<T>>();
     const int64_t gates = facts.shape[1];
     const int64_t columns = facts.shape[2];
     for (int64_t d = 0; d < facts.shape[0]; ++d) {
-      const T* from = static_cast<const T*>(facts.constant->data()) + d * gates * columns;
-      panels->push_back(PackedMatrix<T>::columns({from, 1, columns}, columns, gates));
+      const T* from =
+          static_cast<const T*>(facts.constant->storage()->unaligned()) + d * gates * columns;
+      panels->push_back(
+          PackedMatrix<T>::columns({from, 1, columns}, columns, gates, &prepare.threads()));
     }
     return panels;
   });
@@ -242,8 +246,8 @@ std::unique_ptr<KernelState> prepare_lstm(const NodeFacts& node, Prepare& prepar
   }
   visit(dtype, RealTypes(), [&]<typename T>() {
     state->run = run_lstm<T>;
-    state->packed_w = pack<T>(node, 1, prepare);
-    state->packed_r = pack<T>(node, 2, prepare);
+    state->packed_w = pack<T>(node, 1, state->sequence * state->batch, prepare);
+    state->packed_r = pack<T>(node, 2, state->batch, prepare);
   });
   prepare.set_workspace(dtype_bytes(dtype, Scratch<float>::size(*state)));
   return state;

@@ -23,7 +23,7 @@ struct State : KernelState {
   std::unique_ptr<KernelState> inner;
   RunFunction run = nullptr;
   std::vector<Port> inputs, outputs;
-  std::vector<Tensor> constants;  // widened constant inputs; undefined elsewhere
+  std::vector<Tensor> constants;  // widened constant inputs that are read; undefined elsewhere
   // The workspace: pointers of the inner call, its own workspace, the float copies.
   size_t pointers = 0, inner_workspace = 0;
 };
@@ -38,17 +38,20 @@ class InnerPrepare : public Prepare {
  public:
   explicit InnerPrepare(Prepare& outer) : outer_(outer) {}
   void set_workspace(size_t bytes) override { workspace_ = bytes; }
-  int threads() const override { return outer_.threads(); }
+  ThreadPool& threads() override { return outer_.threads(); }
   DeviceBackend* backend() const override { return outer_.backend(); }
   std::shared_ptr<const void> cached(int input, std::string_view layout,
                                      FunctionRef<std::shared_ptr<const void>()> make) override {
+    packed_.add(input);
     return outer_.cached(input, layout, make);
   }
   size_t workspace() const { return workspace_; }
+  Ports packed() const { return packed_; }
 
  private:
   Prepare& outer_;
   size_t workspace_ = 0;
+  Ports packed_;
 };
 
 // Makes `facts` float32 and gives it a place in the workspace.
@@ -92,6 +95,9 @@ std::unique_ptr<KernelState> prepare_through_float(const NodeFacts& node, Prepar
   InnerPrepare inner(prepare);
   state->inner = inner_prepare(wide, inner);
   state->run = inner_run;
+  for (size_t i = 0; i < state->constants.size(); ++i) {
+    if (inner.packed().contains(static_cast<int>(i))) state->constants[i] = Tensor();
+  }
   state->pointers = aligned((wide.inputs.size() + wide.outputs.size()) * sizeof(void*));
   state->inner_workspace = aligned(inner.workspace());
   prepare.set_workspace(state->pointers + state->inner_workspace + workspace);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "importer/file_map.h"
+#include "core/file_map.h"
 
 namespace ferry::testing {
 

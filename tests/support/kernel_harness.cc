@@ -84,13 +84,14 @@ std::span<const KernelFamily> families_of(Device device) {
 
 class TestPrepare : public Prepare {
  public:
-  TestPrepare(Device device, int threads)
+  TestPrepare(Device device, ThreadPool& threads)
       : backend_(device.is_cpu() ? nullptr : &backend(device)), threads_(threads) {}
   void set_workspace(size_t bytes) override { workspace_ = bytes; }
-  int threads() const override { return threads_; }
+  ThreadPool& threads() override { return threads_; }
   DeviceBackend* backend() const override { return backend_; }
   std::shared_ptr<const void> cached(int input, std::string_view layout,
                                      FunctionRef<std::shared_ptr<const void>()> make) override {
+    packed_.add(input);
     auto& entry = cache_[{input, std::string(layout)}];
     if (entry == nullptr) entry = make();
     return entry;
@@ -101,14 +102,16 @@ class TestPrepare : public Prepare {
   }
   size_t workspace() const { return workspace_; }
   int64_t uploaded() const { return uploaded_; }
+  Ports packed() const { return packed_; }
 
  private:
   using DeviceBackendPointer = DeviceBackend*;
   static DeviceBackend& backend(Device device) { return ferry::backend(device); }
   DeviceBackendPointer backend_;
-  int threads_;
+  ThreadPool& threads_;
   size_t workspace_ = 0;
   int64_t uploaded_ = 0;
+  Ports packed_;
   std::map<std::pair<int, std::string>, std::shared_ptr<const void>> cache_;
 };
 
@@ -210,10 +213,10 @@ std::vector<Tensor> run_node(Device device, std::string_view op, const Attribute
     inferred = infer_one(op, attributes, inputs, outputs, constants);
     facts = facts_of(inferred);
   }
-  TestPrepare prepare(device, mode.threads);
+  ThreadPool threads(mode.threads);
+  TestPrepare prepare(device, threads);
   const auto state = kernel->prepare(facts, prepare);
 
-  ThreadPool threads(mode.threads);
   std::vector<Tensor> held;
   std::vector<const void*> in;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -221,7 +224,8 @@ std::vector<Tensor> run_node(Device device, std::string_view op, const Attribute
     const bool metadata = kernel->metadata_inputs.contains(port);
     const bool host = kernel->host_inputs.contains(port);
     held.push_back(inputs[i].defined() && !host && !metadata ? inputs[i].to(device) : inputs[i]);
-    in.push_back(held.back().defined() && !metadata ? held.back().data() : nullptr);
+    const bool read = held.back().defined() && !metadata && !prepare.packed().contains(port);
+    in.push_back(read ? held.back().data() : nullptr);
   }
   TestAllocator allocator(device, *kernel, facts, held);
   std::vector<void*> out(facts.outputs.size(), nullptr);

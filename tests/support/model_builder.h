@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/file_map.h"
 #include "ferry/dtype.h"
-#include "importer/file_map.h"
 #include "importer/onnx_wire.pb.h"
 
 // ONNX models for tests, built in memory:

@@ -1,4 +1,4 @@
-#include "importer/file_map.h"
+#include "core/file_map.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
