@@ -57,7 +57,6 @@ struct Ports {
   }
   constexpr void add(int i) { bits |= 1u << (i < 31 ? i : 31); }
   constexpr bool contains(int i) const { return bits >> (i < 31 ? i : 31) & 1; }
-  constexpr void add(int i) { bits |= 1u << (i < 31 ? i : 31); }
 };
 
 }  // namespace ferry

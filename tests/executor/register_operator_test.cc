@@ -371,7 +371,8 @@ TEST(RegisterOperator, CudaKernelsGetDeviceTensorsAndTheStream) {
   class FakePrepare : public Prepare {
    public:
     void set_workspace(size_t) override {}
-    int threads() const override { return 1; }
+    ThreadPool& threads() override { return pool; }
+    ThreadPool pool{1};
     DeviceBackend* backend() const override { return &ferry::backend(Device("sim:0")); }
     std::shared_ptr<const void> cached(int, std::string_view,
                                        FunctionRef<std::shared_ptr<const void>()> make) override {

@@ -79,7 +79,8 @@ Tensors run(std::string_view op, const Attributes& attributes, const Tensors& in
   if (kernel == nullptr) throw Error(ErrorCode::unsupported, "no kernel");
   class NoPrepare : public Prepare {
     void set_workspace(size_t) override {}
-    int threads() const override { return 1; }
+    ThreadPool& threads() override { return pool; }
+    ThreadPool pool{1};
     DeviceBackend* backend() const override { return nullptr; }
     std::shared_ptr<const void> cached(int, std::string_view,
                                        FunctionRef<std::shared_ptr<const void>()> make) override {

@@ -311,9 +311,10 @@ TEST(MathTest, MatMulOfManySizes) {
   Random random;
   SCOPED_TRACE("seed " + std::to_string(random.seed()));
   std::vector<KernelCase> cases;
-  const int64_t sizes[][4] = {{1, 1, 1, 1},    {1, 5, 3, 7},     {1, 1, 300, 65}, {3, 13, 17, 33},
-                              {1, 100, 64, 1}, {2, 97, 520, 40}, {7, 12, 1, 32},  {1, 24, 256, 96},
-                              {1, 2, 0, 3},    {5, 6, 8, 16},    {40, 3, 4, 5}};
+  const int64_t sizes[][4] = {
+      {1, 1, 1, 1},     {1, 5, 3, 7},       {1, 1, 300, 65},  {3, 13, 17, 33},   {1, 100, 64, 1},
+      {2, 97, 520, 40}, {7, 12, 1, 32},     {1, 24, 256, 96}, {1, 2, 0, 3},      {5, 6, 8, 16},
+      {40, 3, 4, 5},    {1, 1, 1100, 1030}, {1, 3, 1025, 37}, {1, 12, 40, 2050}, {1, 7, 9, 5}};
   for (const auto& [batch, m, k, n] : sizes) {
     for (const bool shared : {false, true}) {
       const Tensor a = random.tensor({batch, m, k}, float32, -1, 1);
@@ -326,6 +327,34 @@ TEST(MathTest, MatMulOfManySizes) {
                        {a, b},
                        {product_of(a, b, batch, m, k, n, shared)},
                        {1e-5, scale}});
+    }
+  }
+  check(cases);
+}
+
+TEST(MathTest, GemmOfTransposedWeights) {
+  Random random;
+  SCOPED_TRACE("seed " + std::to_string(random.seed()));
+  std::vector<KernelCase> cases;
+  for (const int64_t m : {1, 2, 3, 4, 11, 12, 13, 40}) {
+    for (const auto& [k, n] : {std::pair<int64_t, int64_t>{1, 1}, {7, 5}, {64, 33}, {1030, 70}}) {
+      const Tensor a = random.tensor({m, k}, float32, -1, 1);
+      const Tensor b = random.tensor({k, n}, float32, -1, 1);
+      Tensor transposed = Tensor::empty({n, k}, float32);
+      for (int64_t i = 0; i < k; ++i) {
+        for (int64_t j = 0; j < n; ++j) {
+          transposed.mutable_span<float>()[j * k + i] = b.span<float>()[i * n + j];
+        }
+      }
+      const double scale = 1e-6 * std::sqrt(static_cast<double>(k) + 1);
+      cases.push_back(
+          {text(a.shape()) + " x " + text(b.shape()) + " transposed",
+           "Gemm",
+           attributes(
+               {{"alpha", 1.0f}, {"beta", 1.0f}, {"transA", int64_t{0}}, {"transB", int64_t{1}}}),
+           {a, transposed},
+           {product_of(a, b, 1, m, k, n, true).reshape({m, n})},
+           {1e-5, scale}});
     }
   }
   check(cases);
