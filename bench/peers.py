@@ -116,8 +116,10 @@ def main():
                     (ours if j == 0 else theirs).append(json.loads(text))
             for sample in ours + theirs:
                 sample["ready_ms"] = sample["open_ms"] + sample["first_ms"]
+                sample["plan_ms"] = sample["ready_ms"] - sample["run_ms"]
             for key, label, unit in [
                 ("open_ms", "open", "ms"),
+                ("plan_ms", "open and plan", "ms"),
                 ("ready_ms", "open and first run", "ms"),
                 ("run_ms", "run", "ms"),
                 ("peak_kib", "peak memory", "KiB"),

@@ -25,7 +25,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
 
 void run_if(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  const int branch = *context.input<bool>(0) ? 0 : 1;
+  const int branch = *context.input<uint8_t>(0) != 0 ? 0 : 1;  // any byte may come in a bool
   std::vector<Tensor> results = context.bodies->run(branch, {});
   for (int i = 0; i < state.outputs; ++i) {
     if (state.output_facts[i].present) context.allocator->set(i, std::move(results[i]));
@@ -70,7 +70,7 @@ void run_loop(const KernelState* kernel_state, const RunContext& context) {
   const int carried = state.inputs - 2;
   const int scans = state.outputs - carried;
   const int64_t trips = context.inputs[0] != nullptr ? *context.input<int64_t>(0) : INT64_MAX;
-  bool goes_on = context.inputs[1] != nullptr ? *context.input<bool>(1) : true;
+  bool goes_on = context.inputs[1] == nullptr || *context.input<uint8_t>(1) != 0;
   std::vector<Tensor> values(static_cast<size_t>(carried) + 2);
   for (int i = 0; i < carried; ++i) values[i + 2] = context.allocator->input(i + 2);
   std::vector<std::vector<Tensor>> slices(static_cast<size_t>(scans));

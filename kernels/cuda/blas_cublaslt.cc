@@ -150,8 +150,8 @@ class CublasLtGemm final : public GemmPlan {
       throw Error(ErrorCode::device_failed,
                   "cuBLASLt refused a matrix product with status " + std::to_string(status) + ".");
     }
-    // The library's own epilogues are not used: its Relu is not defined for NaN, its Gelu is the
-    // one by tanh. The matrices of the batch follow one another.
+    // The library's own epilogues are not used: nothing says that their Relu keeps NaN and that
+    // their Gelu is ONNX's. The matrices of the batch follow one another.
     queue_activation(stream, problem_.activation, problem_.dtype, c,
                      problem_.batch * problem_.m * problem_.n);
   }
