@@ -83,7 +83,8 @@ void infer_concat(InferContext& context) {
   if (any) context.set_contents(0, std::move(*contents));
 }
 
-// Split (opset 18): input, split? -> outputs..., none left out; axis, num_outputs (that of outputs).
+// Split (opset 18): input, split? -> outputs..., none left out; axis, num_outputs (that of
+// outputs).
 void infer_split(InferContext& context) {
   expect_arity(context, 1, 2, kAnyCount);
   expect_dtype(context, 0, kEveryType);

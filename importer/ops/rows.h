@@ -157,7 +157,8 @@ std::span<const OpRow> training_rows();
 
 std::span<const std::span<const OpRow>> op_rows();
 
-// The row of an operator, ours or a registered one, or nullptr. `domain` as in files, where "ai.onnx" is "".
+// The row of an operator, ours or a registered one, or nullptr. `domain` as in files, where
+// "ai.onnx" is "".
 const OpRow* find_row(std::string_view domain, std::string_view op);
 
 }  // namespace ferry

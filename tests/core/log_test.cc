@@ -33,9 +33,8 @@ TEST(Log, SinksMayBeReplacedWhileThreadsSpeak) {
     while (!stop) log(LogLevel::info, "line");
   });
   for (int i = 0; i < 1000; ++i) {
-    set_log_sink([&heard, state = std::make_shared<int>(0)](LogLevel, std::string_view) {
-      ++heard;
-    });
+    set_log_sink(
+        [&heard, state = std::make_shared<int>(0)](LogLevel, std::string_view) { ++heard; });
     set_log_sink(nullptr);
   }
   stop = true;
