@@ -51,11 +51,12 @@ MappedFile map_descriptor(int descriptor, const std::string& path) {
 
 void release_pages(Bytes mapped) {
   // Whole pages within: those at the ends may hold what others are reading.
-  auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  auto begin = (reinterpret_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
-  auto end = (reinterpret_cast<uintptr_t>(mapped.data()) + mapped.size()) / page * page;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t first = (page - reinterpret_cast<uintptr_t>(mapped.data()) % page) % page;
+  if (mapped.size() < first + page) return;
   // Advice: where it fails nothing is lost but memory.
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  madvise(const_cast<uint8_t*>(mapped.data()) + first, (mapped.size() - first) / page * page,
+          MADV_DONTNEED);
 }
 
 }  // namespace ferry
