@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
@@ -31,8 +32,10 @@ std::vector<std::string> folders_to_search() {
     folders.push_back(fs::path(here.dli_fname).parent_path());
   }
   std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  if (!program.empty()) folders.push_back(program.parent_path());
+  const std::string program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  if (!program.empty() && std::ranges::find(folders, program) == folders.end()) {
+    folders.push_back(program);
+  }
   return folders;
 }
 
