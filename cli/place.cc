@@ -10,7 +10,7 @@ namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, device = "cpu", format = "text", output, why, fail_on;
+  std::string model, device = "cpu", policy = "device_first", format = "text", output, why, fail_on;
   std::vector<std::string> dims;
 };
 
@@ -40,6 +40,7 @@ int place(const Args& args) {
   const auto write = writer_of(args);
   const Model model = Model::load(args.model);
   PlacementRequest request = PlacementRequest::parse(args.device);
+  request.policy = policy_from_string(args.policy);
   request.dims = parse_dims(args.dims);
   require_known_dims(request.dims, model);
   const Placement placement = model.plan(request);
@@ -62,6 +63,7 @@ std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
+  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
   options.option("--why", args->why, "one node: where it is, why, and its copies");
   options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB");

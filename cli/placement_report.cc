@@ -9,6 +9,7 @@
 
 #include "cli/text.h"
 #include "core/checked.h"
+#include "core/human.h"
 #include "ferry/error.h"
 
 namespace ferry::cli {
@@ -83,7 +84,10 @@ std::optional<std::string> fallback_passed(const Placement& placement) {
   std::map<std::string, int> reasons;
   for (const NodePlacement& node : placement.nodes()) {
     if (node.device == placement.request().device) continue;
-    if (node.reason != "host_value" && node.reason != "host_port") ++reasons[node.reason];
+    // What the host does better is no fallback.
+    const bool chosen =
+        node.reason == "host_value" || node.reason == "host_port" || node.reason == "cheaper_here";
+    if (!chosen) ++reasons[node.reason];
   }
   if (reasons.empty()) return std::nullopt;
   std::vector<std::string> words;
@@ -127,6 +131,9 @@ std::string explain_node(const Placement& placement, const std::string& name) {
   };
   std::string out = fmt::format("{} ({}) is on {}: {}\n", at->name, at->op, at->device.str(),
                                 because(at->reason, at->detail));
+  for (const PredictedTime& time : at->predicted) {
+    out += fmt::format("  predicted on {}: {}\n", time.device.str(), human_seconds(time.seconds));
+  }
   for (const RejectedDevice& rejected : at->rejected) {
     out += fmt::format("  not on {}: {}\n", rejected.device.str(),
                        because(rejected.reason, rejected.detail));

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "cli/compare_tensors.h"
+#include "cli/dims.h"
 #include "cli/input_spec.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -16,7 +17,8 @@ namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, device = "cpu", outputs_on, dtype, output, trace, report, expect, labels;
+  std::string model, device = "cpu", policy = "device_first", outputs_on, dtype, output, trace,
+                     report, expect, labels;
   std::string format = "text";
   std::vector<std::string> only;
   InputArgs inputs;
@@ -206,6 +208,8 @@ int run(Args args) {
   options.trace = !args.trace.empty();
   options.outputs = args.only;
   PlacementRequest request = PlacementRequest::parse(args.device);
+  request.policy = policy_from_string(args.policy);
+  request.dims = parse_dims(args.inputs.dims);
   if (!args.outputs_on.empty()) request.outputs_on = Device(args.outputs_on);
 
   LoadOptions load;
@@ -256,6 +260,7 @@ std::function<int()> setup(Options& options) {
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
+  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
   options.option("--dtype", args->dtype, "convert floating weights and inputs, as float16");
   options.list("--only", args->only, "an output that is wanted; nothing else is run");
   options.option("--outputs-on", args->outputs_on, "the device on which outputs come back");

@@ -16,4 +16,18 @@ std::string human_bytes(int64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::string human_seconds(double seconds) {
+  struct Unit {
+    double size;
+    const char* name;
+  };
+  static constexpr Unit kUnits[] = {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}};
+  for (const Unit& unit : kUnits) {
+    // What would round up to 1000 of the smaller unit is 1 of this one.
+    if (seconds >= 0.9995 * unit.size)
+      return fmt::format("{:.3g} {}", seconds / unit.size, unit.name);
+  }
+  return fmt::format("{:.3g} ns", seconds * 1e9);
+}
+
 }  // namespace ferry

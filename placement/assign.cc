@@ -1,9 +1,11 @@
 #include <algorithm>
-#include <functional>
 #include <string>
-#include <unordered_set>
 
+#include "core/human.h"
 #include "ferry/error.h"
+#include "placement/cost.h"
+#include "placement/cut.h"
+#include "placement/network.h"
 #include "placement/placement.h"
 
 namespace ferry {
@@ -185,12 +187,62 @@ void refuse_fallback(const Graph& graph, const PlacementRequest& request,
   throw Error(ErrorCode::placement, std::move(message));
 }
 
+double seconds_of(int64_t picoseconds) { return static_cast<double>(picoseconds) * 1e-12; }
+
+// Rule 5.
+Prediction move_to_fastest(Graph& graph, const PlacementRequest& request,
+                           const Capability& capability, Decisions& decisions) {
+  const Device cpu = Device::cpu();
+  const DeviceProfile host = profile_of(capability.device_name(cpu), /*is_cpu=*/true);
+  const DeviceProfile device = profile_of(capability.device_name(request.device), false);
+  const LinkProfile link = default_link();
+  const auto host_only = [&](const Node& node) {
+    return decisions.at(node.name).reason == ReasonCode::host_value;
+  };
+  const PlacementNetwork network =
+      network_of(graph, {request, capability, host, device, link, host_only});
+  std::vector<Side> before;
+  for (const auto& [owner, id] : network.nodes) {
+    before.push_back(owner->node(id).device.is_cpu() ? Side::host : Side::device);
+  }
+  const std::vector<Side> after = minimum_cut(network.problem);
+  for (size_t i = 0; i < network.nodes.size(); ++i) {
+    Node& node = network.nodes[i].first->node(network.nodes[i].second);
+    Decision& decision = decisions.at(node.name);
+    const auto& [on_host, on_device] = network.problem.items[i].cost;
+    if (on_host != kForbidden) decision.predicted.push_back({cpu, seconds_of(on_host)});
+    if (on_device != kForbidden) {
+      decision.predicted.push_back({request.device, seconds_of(on_device)});
+    }
+    if (before[i] == after[i]) continue;
+    node.device = cpu;
+    decision.reason = ReasonCode::cheaper_here;
+    decision.detail = human_seconds(seconds_of(on_host)) + " on cpu, " +
+                      human_seconds(seconds_of(on_device)) + " on " + request.device.str() +
+                      " and its copies";
+  }
+  return {seconds_of(cut_cost(network.problem, after)),
+          seconds_of(cut_cost(network.problem, before)),
+          {host.name + ": " + host.source, device.name + ": " + device.source,
+           link.name + ": " + link.source}};
+}
+
 }  // namespace
 
 Decisions assign_devices(Graph& graph, const PlacementRequest& request,
-                         const Capability& capability) {
+                         const Capability& capability, std::optional<Prediction>* prediction) {
+  const bool fastest = request.policy == PlacementPolicy::fastest && !request.device.is_cpu();
+  if (fastest && !request.cpu_fallback) {
+    throw Error(ErrorCode::invalid_argument,
+                "the fastest placement needs a choice: allow the CPU with '" +
+                    request.device.str() + ",cpu'.");
+  }
   Decisions decisions;
   Assigner(graph, request, capability, decisions).run();
+  if (fastest && !request.random_seed) {
+    Prediction found = move_to_fastest(graph, request, capability, decisions);
+    if (prediction != nullptr) *prediction = std::move(found);
+  }
   if (!request.device.is_cpu() && !request.cpu_fallback && !request.random_seed) {
     refuse_fallback(graph, request, decisions);
   }

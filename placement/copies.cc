@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/function_ref.h"
+#include "placement/body_interface.h"
 #include "placement/placement.h"
 
 namespace ferry {
@@ -14,20 +15,6 @@ namespace {
 using Devices = std::set<Device>;
 
 bool is_tensor(const Value& value) { return value.type.kind == Type::Kind::tensor; }
-
-// Where a body's inputs and outputs live: on its node's device, except what the host itself reads
-// or writes to run a Loop: trip number and condition in, next condition out.
-class BodyInterface {
- public:
-  BodyInterface(const Node& node) : device_(node.device), is_loop_(node.op == "Loop") {}
-
-  Device input(size_t i) const { return is_loop_ && i < 2 ? Device::cpu() : device_; }
-  Device output(size_t i) const { return is_loop_ && i == 0 ? Device::cpu() : device_; }
-
- private:
-  Device device_;
-  bool is_loop_;
-};
 
 // The devices on which each value of `graph` is read, by value id. `output_device(i)` says where
 // output i must be.

@@ -26,13 +26,17 @@ Json node_json(const NodePlacement& node) {
   for (const RejectedDevice& r : node.rejected) {
     rejected.push_back({{"device", r.device.str()}, {"code", r.reason}, {"detail", r.detail}});
   }
-  return {{"name", node.name},
-          {"op", node.op},
-          {"device", node.device.str()},
-          {"island", node.island},
-          {"reason", {{"code", node.reason}, {"detail", node.detail}}},
-          {"rejected", std::move(rejected)},
-          {"sources", node.sources}};
+  Json out{{"name", node.name},
+           {"op", node.op},
+           {"device", node.device.str()},
+           {"island", node.island},
+           {"reason", {{"code", node.reason}, {"detail", node.detail}}},
+           {"rejected", std::move(rejected)},
+           {"sources", node.sources}};
+  for (const PredictedTime& time : node.predicted) {
+    out["predicted_seconds"][time.device.str()] = time.seconds;
+  }
+  return out;
 }
 
 Json weight_json(const WeightPlacement& weight) {
@@ -66,12 +70,13 @@ std::string placement_json(const PlacementData& data) {
   for (const auto& [domain, version] : data.graph.opsets) opsets[domain] = version;
   Json dims = Json::object();
   for (const auto& [name, size] : data.request.dims) dims[name] = size;
-  const Json out{
+  Json out{
       {"schema", "ferry.placement/1"},
       {"model", {{"name", data.model}, {"opset", std::move(opsets)}}},
       {"request",
        {{"device", data.request.device.str()},
         {"fallback", data.request.cpu_fallback ? "cpu" : "error"},
+        {"policy", to_string(data.request.policy)},
         {"outputs_on", data.request.outputs_on.str()},
         {"dims", std::move(dims)}}},
       {"assumed_symbols", data.assumed_symbols},
@@ -80,6 +85,11 @@ std::string placement_json(const PlacementData& data) {
       {"weights", list(data.weights, weight_json)},
       {"copies", list(data.copies, copy_json)},
   };
+  if (data.prediction) {
+    out["prediction"] = {{"seconds", data.prediction->seconds},
+                         {"device_first_seconds", data.prediction->device_first_seconds},
+                         {"profiles", data.prediction->profiles}};
+  }
   return out.dump(2) + "\n";
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
+#include "core/nearest.h"
 #include "ferry/error.h"
 #include "placement/placement.h"
 
@@ -20,6 +22,30 @@ PlacementRequest PlacementRequest::parse(std::string_view text) {
     request.cpu_fallback = true;
   }
   return request;
+}
+
+namespace {
+
+constexpr std::pair<PlacementPolicy, std::string_view> kPolicies[] = {
+    {PlacementPolicy::device_first, "device_first"}, {PlacementPolicy::fastest, "fastest"}};
+
+}  // namespace
+
+std::string_view to_string(PlacementPolicy policy) {
+  return std::ranges::find(kPolicies, policy, [](const auto& entry) { return entry.first; })
+      ->second;
+}
+
+PlacementPolicy policy_from_string(std::string_view text) {
+  std::vector<std::string> words;
+  for (const auto& [policy, word] : kPolicies) {
+    if (word == text) return policy;
+    words.emplace_back(word);
+  }
+  throw Error(ErrorCode::invalid_argument,
+              "'" + std::string(text) +
+                  "' is no placement policy: expected device_first or fastest." +
+                  did_you_mean(text, words));
 }
 
 namespace {
@@ -87,6 +113,7 @@ class Recorder {
     record.detail = decision.detail;
     record.island = island_;
     record.rejected = decision.rejected;
+    record.predicted = decision.predicted;
     record.sources = node.sources;
     data_.nodes.push_back(std::move(record));
     ++device_record(node.device).nodes;
@@ -219,7 +246,7 @@ Placement place(const Graph& graph, const PlacementRequest& request, const Capab
   data->graph = clone(graph);
   data->request = request;
   data->model = graph.name;
-  const Decisions decisions = assign_devices(data->graph, request, capability);
+  const Decisions decisions = assign_devices(data->graph, request, capability, &data->prediction);
   verify(data->graph, "assign_devices");
   insert_copies(data->graph, request, capability);
   verify(data->graph, "insert_copies");
@@ -234,6 +261,7 @@ const std::vector<NodePlacement>& Placement::nodes() const { return data_->nodes
 const std::vector<WeightPlacement>& Placement::weights() const { return data_->weights; }
 const std::vector<CopyPlacement>& Placement::copies() const { return data_->copies; }
 const std::vector<DevicePlacement>& Placement::devices() const { return data_->devices; }
+const std::optional<Prediction>& Placement::prediction() const { return data_->prediction; }
 const std::vector<std::string>& Placement::assumed_symbols() const {
   return data_->assumed_symbols;
 }

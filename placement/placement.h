@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct Decision {
   ReasonCode reason = ReasonCode::requested;
   std::string detail;
   std::vector<RejectedDevice> rejected;
+  std::vector<PredictedTime> predicted;
 };
 using Decisions = std::map<std::string, Decision>;
 
@@ -54,6 +56,7 @@ struct PlacementData {
   std::vector<CopyPlacement> copies;
   std::vector<DevicePlacement> devices;
   std::vector<std::string> assumed_symbols;  // symbols that counted as 1
+  std::optional<Prediction> prediction;
 };
 
 // Sets Node::device throughout. Rules, in order:
@@ -63,10 +66,13 @@ struct PlacementData {
 //     constants and other host values alone, or from small graph inputs where somebody reads it on
 //     the host.
 //  4. Every other node runs on the requested device where that supports it, else on the CPU.
+//  5. The policy `fastest` moves nodes of rule 4 to the CPU where that makes the sum of the times
+//  of all kernels and copies less: the least there is (cut.h), never more than rule 4 gives.
 // Throws Error placement, listing every node of rule 4 that the device does not support, unless
-// the request allows fallback.
+// the request allows fallback. `prediction`, where given, gets what rule 5 weighed.
 Decisions assign_devices(Graph& graph, const PlacementRequest& request,
-                         const Capability& capability);
+                         const Capability& capability,
+                         std::optional<Prediction>* prediction = nullptr);
 
 // Sets Value::device and adds one kCopyOp node per (value, destination):
 //  1. A value lives where its node runs; host outputs, graph inputs and constants live on the CPU.

@@ -138,6 +138,12 @@ std::string placement_text(const PlacementData& data) {
                        about(copies.d2h, copies.open), assumed(data));
   }
   out += "\n";
+  if (data.prediction) {
+    out += fmt::format("predicted: {} a run; {} with all on {} that it can run\n",
+                       human_seconds(data.prediction->seconds),
+                       human_seconds(data.prediction->device_first_seconds),
+                       data.request.device.str());
+  }
   for (const CopyPlacement& copy : data.copies) {
     if (copy.when == "load") continue;
     const std::string size =

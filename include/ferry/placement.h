@@ -14,6 +14,16 @@
 
 namespace ferry {
 
+// Which of the placements that a request with fallback allows.
+enum class PlacementPolicy : uint8_t {
+  device_first,  // every node that the device can run runs there
+  fastest,       // the one with the least predicted time of kernels and copies
+};
+
+FERRY_API std::string_view to_string(PlacementPolicy policy);
+// Throws invalid_argument, with the nearest word, for any other text.
+FERRY_API PlacementPolicy policy_from_string(std::string_view text);
+
 // What is asked of placement.
 struct FERRY_API PlacementRequest {
   Device device;  // where compute should run
@@ -22,6 +32,9 @@ struct FERRY_API PlacementRequest {
   // and why. With it, such nodes run on the CPU and the report says so. Host values (shape
   // arithmetic and the like) are on the CPU either way.
   bool cpu_fallback = false;
+
+  // `fastest` needs cpu_fallback: without it the device is not a choice (invalid_argument).
+  PlacementPolicy policy = PlacementPolicy::device_first;
 
   // Where the outputs are delivered, strings excepted, which are always on the CPU; the copies for
   // that are part of the plan.
@@ -45,6 +58,12 @@ struct ByteCount {
   std::string expression;  // "4*batch*seq" where symbolic, "?" where data decides, else empty
 };
 
+// Time that a node is predicted to take on one device, its copies apart.
+struct PredictedTime {
+  Device device;
+  double seconds = 0;
+};
+
 struct RejectedDevice {
   Device device;
   std::string reason;  // a reason code
@@ -59,7 +78,8 @@ struct NodePlacement {
   std::string detail;
   int island = 0;  // neighbours in execution order on one device share a number
   std::vector<RejectedDevice> rejected;
-  std::vector<std::string> sources;  // names of the ONNX nodes that it came from
+  std::vector<PredictedTime> predicted;  // of one run, bodies by their trips; policy fastest only
+  std::vector<std::string> sources;      // names of the ONNX nodes that it came from
 };
 
 struct WeightPlacement {
@@ -90,6 +110,13 @@ struct DevicePlacement {
   int64_t weight_bytes = 0;
 };
 
+// What the policy `fastest` weighed: sums of kernels and copies, one after another.
+struct Prediction {
+  double seconds = 0;                 // of one run as placed
+  double device_first_seconds = 0;    // with every node on the device that it can run
+  std::vector<std::string> profiles;  // names and sources of the numbers behind it
+};
+
 struct PlacementData;  // placement/placement.h
 
 // Where every node and weight lives and what crosses between devices: what the executor runs and
@@ -105,6 +132,8 @@ class FERRY_API Placement {
   const std::vector<WeightPlacement>& weights() const;  // in order of name
   const std::vector<CopyPlacement>& copies() const;
   const std::vector<DevicePlacement>& devices() const;
+  // nullopt unless the policy was `fastest`.
+  const std::optional<Prediction>& prediction() const;
   // Symbolic sizes that counted as 1, since the request gave none.
   const std::vector<std::string>& assumed_symbols() const;
 

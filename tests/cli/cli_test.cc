@@ -112,6 +112,8 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"place " + net + " -o report.html", ".json, .txt, .csv or .md"},
       {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
       {"place " + net + " --fail-on falback", "Did you mean 'fallback'?"},
+      {"place " + net + " -d sim:0,cpu --policy fatest", "Did you mean 'fastest'?"},
+      {"place " + net + " -d sim:0 --policy fastest", "allow the CPU with 'sim:0,cpu'"},
       {"place " + net + " --fail-on 'copies>'", "is no limit"},
       {"place " + net + " --fail-on 'copies>2MiB'", "is no limit"},
       {"place " + net + " --fail-on 'bytes>-1'", "is no limit"},

@@ -13,8 +13,8 @@ jsonschema.Draft202012Validator.check_schema(schema)
 validator = jsonschema.Draft202012Validator(schema)
 count = 0
 for model in sorted((source / "models").glob("*.onnx")):
-    for device in ("cpu", "sim:0", "sim:0,cpu"):
-        command = [ferry, "place", str(model), "-d", device, "--format", "json"]
+    for device in ("cpu", "sim:0", "sim:0,cpu", "sim:0,cpu --policy fastest"):
+        command = [ferry, "place", str(model), "--format", "json", "-d", *device.split()]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         validator.validate(json.loads(text))
         count += 1

@@ -82,6 +82,20 @@ TEST(Models, AreRightUnderRandomPlacement) {
   }
 }
 
+TEST(Models, AreRightWhereTheyAreFastest) {
+  for (const Golden& golden : kGoldens) {
+    for (const int64_t size : {1, 100'000}) {
+      SCOPED_TRACE(std::string(golden.model) + " of assumed size " + std::to_string(size));
+      Model model = Model::load(path(golden.model));
+      PlacementRequest request = on("sim:0,cpu");
+      request.policy = PlacementPolicy::fastest;
+      request.dims = {{"batch", size}, {"sequence", size}};
+      model.to(request);
+      expect_golden(model, golden);
+    }
+  }
+}
+
 // A missing wait shows as wrong data when streams run in another order, or late.
 TEST(Models, NeedNoLuckWithTheOrderOfStreams) {
   for (uint64_t seed = 0; seed < 12; ++seed) {

@@ -1,0 +1,202 @@
+#include "placement/cost.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace ferry {
+namespace {
+
+using Symbols = std::map<std::string, int64_t>;
+
+// The sizes of one value; unknown ones are 1.
+std::vector<double> sizes_of(const Graph& graph, ValueId id, const Symbols& symbols, bool& known) {
+  std::vector<double> sizes;
+  if (id == kNoValue || !graph.value(id).type.shape) {
+    known = known && id == kNoValue;
+    return sizes;
+  }
+  for (const Dim& dim : *graph.value(id).type.shape) {
+    Symbols all = symbols;
+    std::vector<std::string> names;
+    dim.collect_symbols(names);
+    for (const std::string& name : names) all.emplace(name, 1);
+    const std::optional<int64_t> size = dim.evaluate(all);
+    known = known && size.has_value();
+    sizes.push_back(static_cast<double>(size.value_or(1)));
+  }
+  return sizes;
+}
+
+double product(const std::vector<double>& sizes) {
+  double result = 1;
+  for (const double size : sizes) result *= size;
+  return result;
+}
+
+// What a formula of the table sees.
+struct Shapes {
+  std::vector<std::vector<double>> inputs, outputs;
+  const Node& node;
+
+  double input(size_t i, size_t axis) const {
+    return i < inputs.size() && axis < inputs[i].size() ? inputs[i][axis] : 1;
+  }
+  double input_size(size_t i) const { return i < inputs.size() ? product(inputs[i]) : 0; }
+  double output_size() const { return outputs.empty() ? 0 : product(outputs[0]); }
+};
+
+// Two operations for each term of the sums.
+double matmul(const Shapes& s) {
+  return 2 * s.output_size() * (s.inputs[0].empty() ? 1 : s.inputs[0].back());
+}
+double gemm(const Shapes& s) {
+  const int64_t* transposed = s.node.attributes.find<int64_t>("transA");
+  return 2 * s.output_size() * s.input(0, transposed != nullptr && *transposed != 0 ? 0 : 1);
+}
+double conv(const Shapes& s) {  // every output sums in_channels / group * kernel products
+  return 2 * s.output_size() * s.input_size(1) / std::max(1.0, s.input(1, 0));
+}
+double conv_transpose(const Shapes& s) {  // every input goes to out_channels / group * kernel sums
+  return 2 * s.input_size(0) * s.input_size(1) / std::max(1.0, s.input(1, 0));
+}
+double recurrent(const Shapes& s) {  // W and R once a step and a row of the batch
+  return 2 * s.input(0, 0) * s.input(0, 1) * (s.input_size(1) + s.input_size(2));
+}
+double pool(const Shapes& s) {
+  double window = 1;
+  if (const auto* kernel = s.node.attributes.find<std::vector<int64_t>>("kernel_shape")) {
+    for (const int64_t size : *kernel) window *= static_cast<double>(size);
+  }
+  return s.output_size() * window;
+}
+double attention(const Shapes& s) {  // Q K^T and its product with V
+  return 4 * s.input_size(0) * s.input(1, s.inputs.size() > 1 && s.inputs[1].size() == 4 ? 2 : 1);
+}
+double reduce(const Shapes& s) { return s.input_size(0); }
+template <int kOperations>
+double each(const Shapes& s) {
+  return kOperations * s.output_size();
+}
+double none(const Shapes&) { return 0; }
+
+// Operators by their arithmetic. Those that are not here do one operation an output element.
+struct Row {
+  std::string_view op;
+  double (*flops)(const Shapes&);
+};
+constexpr auto kRows = std::to_array<Row>({
+    {"Attention", attention},
+    {"AveragePool", pool},
+    {"BatchNormalization", each<2>},
+    {"Cast", none},
+    {"Concat", none},
+    {"Conv", conv},
+    {"ConvInteger", conv},
+    {"ConvTranspose", conv_transpose},
+    {"Cos", each<16>},
+    {"CumSum", reduce},
+    {"Erf", each<20>},
+    {"Exp", each<12>},
+    {"Expand", none},
+    {"Flatten", none},
+    {"GRU", recurrent},
+    {"Gather", none},
+    {"GatherElements", none},
+    {"GatherND", none},
+    {"Gelu", each<28>},
+    {"Gemm", gemm},
+    {"GlobalAveragePool", reduce},
+    {"GlobalMaxPool", reduce},
+    {"GroupNormalization", each<8>},
+    {"Identity", none},
+    {"InstanceNormalization", each<8>},
+    {"LSTM", recurrent},
+    {"LayerNormalization", each<8>},
+    {"Log", each<12>},
+    {"LogSoftmax", each<16>},
+    {"MatMul", matmul},
+    {"MatMulInteger", matmul},
+    {"MaxPool", pool},
+    {"Pad", none},
+    {"Pow", each<24>},
+    {"QLinearConv", conv},
+    {"QLinearMatMul", matmul},
+    {"RMSNormalization", each<6>},
+    {"RNN", recurrent},
+    {"ReduceMax", reduce},
+    {"ReduceMean", reduce},
+    {"ReduceMin", reduce},
+    {"ReduceProd", reduce},
+    {"ReduceSum", reduce},
+    {"Reshape", none},
+    {"Shape", none},
+    {"Sigmoid", each<16>},
+    {"Sin", each<16>},
+    {"Slice", none},
+    {"Softmax", each<16>},
+    {"Split", none},
+    {"Squeeze", none},
+    {"Tanh", each<16>},
+    {"Tile", none},
+    {"Transpose", none},
+    {"Unsqueeze", none},
+});
+static_assert(std::ranges::is_sorted(kRows, {}, &Row::op));
+
+int64_t picoseconds(double seconds) {
+  return static_cast<int64_t>(std::llround(std::min(seconds, 1e6) * 1e12));
+}
+
+}  // namespace
+
+int64_t assumed_bytes(const Type& type, const Symbols& symbols) {
+  if (!type.shape || type.dtype == DType::undefined) return 0;
+  double count = 1;
+  for (const Dim& dim : *type.shape) {
+    Symbols all = symbols;
+    std::vector<std::string> names;
+    dim.collect_symbols(names);
+    for (const std::string& name : names) all.emplace(name, 1);
+    count *= static_cast<double>(dim.evaluate(all).value_or(1));
+  }
+  return static_cast<int64_t>(std::ceil(count * static_cast<double>(dtype_bits(type.dtype)) / 8));
+}
+
+Work work_of(const Graph& graph, const Node& node, const Symbols& symbols) {
+  Work work;
+  Shapes shapes{{}, {}, node};
+  for (const ValueId id : node.inputs) {
+    shapes.inputs.push_back(sizes_of(graph, id, symbols, work.known));
+    if (id != kNoValue)
+      work.bytes += static_cast<double>(assumed_bytes(graph.value(id).type, symbols));
+  }
+  for (const ValueId id : node.outputs) {
+    shapes.outputs.push_back(sizes_of(graph, id, symbols, work.known));
+    if (id != kNoValue)
+      work.bytes += static_cast<double>(assumed_bytes(graph.value(id).type, symbols));
+  }
+  if (!node.inputs.empty() && node.inputs[0] != kNoValue) {
+    work.dtype = graph.value(node.inputs[0]).type.dtype;
+  }
+  const auto row = std::ranges::lower_bound(kRows, std::string_view(node.op), {}, &Row::op);
+  work.flops = row != kRows.end() && row->op == node.op && !shapes.inputs.empty()
+                   ? row->flops(shapes)
+                   : shapes.output_size();
+  return work;
+}
+
+int64_t node_picoseconds(const Work& work, const DeviceProfile& device) {
+  auto rate = device.flops.find(work.dtype);
+  if (rate == device.flops.end()) rate = device.flops.find(DType::float32);
+  const double arithmetic = rate == device.flops.end() ? 0 : work.flops / rate->second;
+  const double traffic = work.bytes / device.bytes_per_second;
+  return picoseconds(device.launch_seconds + std::max(arithmetic, traffic));
+}
+
+int64_t copy_picoseconds(int64_t bytes, const LinkProfile& link, bool pinned) {
+  const double rate = pinned ? link.pinned_bytes_per_second : link.pageable_bytes_per_second;
+  return picoseconds(link.latency_seconds + static_cast<double>(bytes) / rate);
+}
+
+}  // namespace ferry

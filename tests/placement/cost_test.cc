@@ -1,0 +1,81 @@
+#include "placement/cost.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/graph_builder.h"
+
+namespace ferry {
+namespace {
+
+TEST(Cost, CountsTheArithmeticOfProducts) {
+  struct Case {
+    std::string op;
+    std::vector<Dims> inputs;
+    Dims output;
+    double flops;
+  };
+  const Case cases[] = {
+      {"MatMul", {{8, 64}, {64, 32}}, {8, 32}, 2.0 * 8 * 64 * 32},
+      {"MatMul", {{4, 8, 64}, {4, 64, 32}}, {4, 8, 32}, 2.0 * 4 * 8 * 64 * 32},
+      {"Gemm", {{8, 64}, {64, 32}, {32}}, {8, 32}, 2.0 * 8 * 64 * 32},
+      {"Conv", {{1, 3, 8, 8}, {16, 3, 3, 3}}, {1, 16, 6, 6}, 2.0 * 16 * 6 * 6 * 3 * 9},
+      {"ConvTranspose", {{1, 3, 8, 8}, {3, 16, 2, 2}}, {1, 16, 16, 16}, 2.0 * 3 * 64 * 16 * 4},
+      {"LSTM", {{5, 2, 8}, {1, 16, 8}, {1, 16, 4}}, {5, 1, 2, 4}, 2.0 * 5 * 2 * (16 * 8 + 16 * 4)},
+      {"Add", {{2, 3}, {2, 3}}, {2, 3}, 6},
+      {"Reshape", {{2, 3}, {2}}, {6}, 0},
+      {"Add", {{Dim::symbol("batch"), 3}, {3}}, {Dim::symbol("batch"), 3}, 12},
+  };
+  for (const Case& c : cases) {
+    GraphBuilder build;
+    std::vector<std::string> names;
+    for (const Dims& dims : c.inputs) {
+      names.push_back("i" + std::to_string(names.size()));
+      build.input(names.back(), dims);
+    }
+    const Node& node = build.node(c.op, names, {"y"}, c.output);
+    const Work work = work_of(build.graph, node, {{"batch", 4}});
+    EXPECT_DOUBLE_EQ(work.flops, c.flops) << c.op;
+    EXPECT_TRUE(work.known) << c.op;
+    EXPECT_EQ(work.dtype, float32) << c.op;
+  }
+}
+
+TEST(Cost, CountsBytesAndNoticesUnknownSizes) {
+  GraphBuilder build;
+  build.input("x", {Dim::symbol("n"), 4});
+  const Node& node = build.node("NonZero", {"x"}, {"y"}, {2, Dim()}, int64);
+  const Work work = work_of(build.graph, node, {{"n", 10}});
+  EXPECT_DOUBLE_EQ(work.bytes, 10 * 4 * 4 + 2 * 8);
+  EXPECT_FALSE(work.known);
+}
+
+TEST(Cost, TakesTheSlowerOfArithmeticAndMemory) {
+  const DeviceProfile device{"d", "test", {{float32, 1e12}, {float16, 4e12}}, 1e11, 1e-6};
+  EXPECT_EQ(node_picoseconds({.flops = 2e6, .bytes = 1e3, .dtype = float32}, device),
+            1'000'000 + 2'000'000);
+  EXPECT_EQ(node_picoseconds({.flops = 2e6, .bytes = 1e3, .dtype = float16}, device),
+            1'000'000 + 500'000);
+  EXPECT_EQ(node_picoseconds({.flops = 2e3, .bytes = 1e6, .dtype = float32}, device),
+            1'000'000 + 10'000'000);
+  EXPECT_EQ(node_picoseconds({.flops = 1e6, .bytes = 0, .dtype = int64}, device),
+            1'000'000 + 1'000'000);
+  const LinkProfile link{"l", "test", 2e10, 1e10, 5e-6};
+  EXPECT_EQ(copy_picoseconds(100'000, link, /*pinned=*/true), 5'000'000 + 5'000'000);
+  EXPECT_EQ(copy_picoseconds(100'000, link, /*pinned=*/false), 5'000'000 + 10'000'000);
+}
+
+TEST(Cost, FindsProfilesByTheNameOfTheDevice) {
+  EXPECT_EQ(profile_of("NVIDIA H100 80GB HBM3", false).name, "H100");
+  EXPECT_EQ(profile_of("NVIDIA A100-SXM4-40GB", false).name, "A100");
+  EXPECT_EQ(profile_of("NVIDIA A10", false).name, "A10");
+  EXPECT_EQ(profile_of("emulated sm_90", false).name, "H100");
+  const DeviceProfile one = profile_of("1 cores", true), four = profile_of("4 cores", true);
+  EXPECT_EQ(four.flops.at(float32), 4 * one.flops.at(float32));
+  const DeviceProfile unlisted = profile_of("Some GPU", false);
+  EXPECT_EQ(unlisted.name, "A10");
+  EXPECT_EQ(unlisted.source.substr(0, 7), "assumed");
+  EXPECT_GT(default_link().pinned_bytes_per_second, default_link().pageable_bytes_per_second);
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,234 @@
+// The policy `fastest`, against every other assignment of the same graph, each costed from the
+// copies that the passes really insert.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <random>
+
+#include "ferry/error.h"
+#include "placement/cost.h"
+#include "placement/network.h"
+#include "placement/placement.h"
+#include "tests/support/fake_capability.h"
+#include "tests/support/graph_builder.h"
+
+namespace ferry {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Device kSim(DeviceKind::sim, 0);
+
+PlacementRequest fastest() {
+  PlacementRequest request = PlacementRequest::parse("sim:0,cpu");
+  request.policy = PlacementPolicy::fastest;
+  return request;
+}
+
+FakeCapability capability_of_tests() {
+  FakeCapability capability;
+  capability.missing["Rare"] = Support::no(ReasonCode::no_kernel, "Rare is not there");
+  capability.missing["If"] = capability.missing["Loop"] =
+      Support::no(ReasonCode::control_flow, "the host runs bodies");
+  capability.host_inputs["HostPort"] = {1};
+  return capability;
+}
+
+// Picoseconds of a graph with devices and copies in it.
+int64_t cost_of(const Graph& graph, const Capability& capability, int64_t trips = 1) {
+  const DeviceProfile host = profile_of(capability.device_name(Device::cpu()), true);
+  const DeviceProfile device = profile_of(capability.device_name(kSim), false);
+  int64_t total = 0;
+  for (const NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    if (node.op == kCopyOp) {
+      const int64_t bytes = assumed_bytes(graph.value(node.inputs[0]).type, {});
+      total += trips * copy_picoseconds(bytes, default_link(), true);
+      continue;
+    }
+    total +=
+        trips * node_picoseconds(work_of(graph, node, {}), node.device.is_cpu() ? host : device);
+    for (const auto& body : node.bodies) {
+      total += cost_of(*body, capability, node.op == "If" ? trips : trips * kAssumedTrips);
+    }
+  }
+  return total;
+}
+
+class RandomGraph {
+ public:
+  explicit RandomGraph(uint64_t seed) : random_(seed) {}
+
+  Graph make() {
+    Graph graph;
+    std::vector<ValueId> values;
+    for (int i = 0; i < 1 + below(2); ++i) {
+      values.push_back(graph.add_input("x" + std::to_string(i), type()));
+    }
+    fill(graph, values, 2 + below(5), /*bodies=*/true);
+    std::vector<ValueId> outputs{values.back()};
+    if (below(2) == 0 && values.size() > 4) outputs.push_back(values[values.size() - 2]);
+    graph.set_outputs(outputs);
+    return graph;
+  }
+
+ private:
+  int below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
+  Type type() {
+    constexpr int64_t kSizes[] = {1, 64, 4096, 200'000, 3'000'000};
+    return {.dtype = float32, .shape = Dims{kSizes[below(5)]}};
+  }
+
+  void fill(Graph& graph, std::vector<ValueId>& values, int count, bool bodies) {
+    for (int i = 0; i < count; ++i) {
+      Node node;
+      node.name = "/n" + std::to_string(nodes_++);
+      constexpr const char* kOps[] = {"Add", "Erf", "Relu", "Rare", "HostPort", "Shape"};
+      node.op = kOps[below(6)];
+      const int inputs = node.op == "Add" || node.op == "HostPort" ? 2 : 1;
+      const auto pick = [&] {
+        return values[static_cast<size_t>(below(static_cast<int>(values.size())))];
+      };
+      for (int k = 0; k < inputs; ++k) node.inputs.push_back(pick());
+      if (bodies && below(5) == 0) {
+        node.op = below(2) == 0 ? "If" : "Loop";
+        node.inputs = node.op == "If" ? std::vector<ValueId>{pick()}
+                                      : std::vector<ValueId>{kNoValue, kNoValue, pick()};
+        node.captures = {pick()};
+        node.bodies.push_back(body(node.op == "Loop", graph.value(node.captures[0]).type));
+      }
+      node.outputs = {graph.add_value({.name = "v" + node.name, .type = type()})};
+      values.push_back(node.outputs[0]);
+      graph.add_node(std::move(node));
+    }
+  }
+
+  std::shared_ptr<Graph> body(bool loop, const Type& captured) {
+    auto graph = std::make_shared<Graph>();
+    std::vector<ValueId> values;
+    ValueId condition = kNoValue;
+    if (loop) {
+      graph->add_input("trip", {.dtype = int64, .shape = Dims{}});
+      condition = graph->add_input("condition", {.dtype = boolean, .shape = Dims{}});
+      values.push_back(graph->add_input("carried", type()));
+    }
+    values.push_back(graph->add_capture("captured", captured));
+    fill(*graph, values, 1 + below(3), /*bodies=*/false);
+    std::vector<ValueId> outputs{values.back()};
+    if (loop) outputs.insert(outputs.begin(), condition);
+    graph->set_outputs(outputs);
+    return graph;
+  }
+
+  std::mt19937_64 random_;
+  int nodes_ = 0;
+};
+
+void collect(Graph& graph, std::vector<Node*>& nodes) {
+  for (const NodeId id : graph.order()) {
+    nodes.push_back(&graph.node(id));
+    for (const auto& body : graph.node(id).bodies) collect(*body, nodes);
+  }
+}
+
+// The least cost of all assignments in which host values stay on the host.
+int64_t best_of_all(const Graph& graph, const Capability& capability) {
+  Graph first = clone(graph);
+  PlacementRequest request = fastest();
+  request.policy = PlacementPolicy::device_first;
+  const Decisions decisions = assign_devices(first, request, capability);
+  std::vector<Node*> all;
+  collect(first, all);
+  std::vector<size_t> movable;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!all[i]->device.is_cpu()) movable.push_back(i);
+  }
+  int64_t best = INT64_MAX;
+  for (uint64_t bits = 0; bits < uint64_t{1} << movable.size(); ++bits) {
+    Graph tried = clone(first);
+    std::vector<Node*> nodes;
+    collect(tried, nodes);
+    for (size_t i = 0; i < movable.size(); ++i) {
+      if (bits >> i & 1) nodes[movable[i]]->device = Device::cpu();
+    }
+    insert_copies(tried, request, capability);
+    elide_copies(tried);
+    best = std::min(best, cost_of(tried, capability));
+  }
+  return best;
+}
+
+TEST(Fastest, IsTheBestOfAllAssignmentsOfAGraph) {
+  const FakeCapability capability = capability_of_tests();
+  int with_bodies = 0, better = 0;
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Graph graph = RandomGraph(seed).make();
+    const Placement placement = place(graph, fastest(), capability);
+    const auto predicted =
+        static_cast<int64_t>(std::llround(placement.prediction()->seconds * 1e12));
+    ASSERT_EQ(predicted, cost_of(placement.data()->graph, capability));
+    ASSERT_EQ(predicted, best_of_all(graph, capability));
+    ASSERT_LE(placement.prediction()->seconds, placement.prediction()->device_first_seconds);
+    ASSERT_EQ(placement.json(), place(graph, fastest(), capability).json());
+    better += placement.prediction()->seconds < placement.prediction()->device_first_seconds;
+    for (const NodeId id : graph.order()) with_bodies += !graph.node(id).bodies.empty();
+  }
+  // The graphs are no trivial ones.
+  EXPECT_GT(better, 200);
+  EXPECT_GT(with_bodies, 200);
+}
+
+TEST(Fastest, SaysWhyANodeStaysOnTheCpu) {
+  GraphBuilder build;
+  build.input("x", {2, 3});
+  build.node("Relu", {"x"}, {"y"});
+  const Placement placement = place(build.outputs({"y"}), fastest(), capability_of_tests());
+  const NodePlacement& node = placement.nodes()[0];
+  EXPECT_TRUE(node.device.is_cpu());
+  EXPECT_EQ(node.reason, "cheaper_here");
+  EXPECT_THAT(node.detail, HasSubstr(" on cpu, "));
+  ASSERT_EQ(node.predicted.size(), 2u);
+  EXPECT_LT(node.predicted[0].seconds, node.predicted[1].seconds);
+  EXPECT_EQ(placement.prediction()->profiles.size(), 3u);
+  EXPECT_THAT(placement.text(), HasSubstr("predicted: "));
+}
+
+TEST(Fastest, TakesTheDeviceWhereTheWorkIsWorthTheCopies) {
+  GraphBuilder build;
+  build.input("x", {4096, 4096});
+  build.input("w", {4096, 4096});
+  build.node("MatMul", {"x", "w"}, {"y"}, {4096, 4096});
+  const Placement placement = place(build.outputs({"y"}), fastest(), capability_of_tests());
+  EXPECT_EQ(placement.nodes()[0].device, kSim);
+  EXPECT_EQ(placement.nodes()[0].reason, "requested");
+}
+
+TEST(Fastest, NeedsAChoice) {
+  GraphBuilder build;
+  build.input("x", {2, 3});
+  build.node("Relu", {"x"}, {"y"});
+  PlacementRequest request = fastest();
+  request.cpu_fallback = false;
+  try {
+    (void)place(build.outputs({"y"}), request, capability_of_tests());
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_THAT(error.what(), HasSubstr("'sim:0,cpu'"));
+  }
+}
+
+TEST(Fastest, PoliciesHaveWords) {
+  EXPECT_EQ(policy_from_string("fastest"), PlacementPolicy::fastest);
+  EXPECT_EQ(to_string(PlacementPolicy::device_first), "device_first");
+  try {
+    policy_from_string("fastst");
+    FAIL() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("'fastest'"));
+  }
+}
+
+}  // namespace
+}  // namespace ferry
