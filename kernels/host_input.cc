@@ -1,31 +1,29 @@
 #include "kernels/host_input.h"
 
 #include "core/convert.h"
+#include "ferry/error.h"
+#include "kernels/axis.h"
 
 namespace ferry {
-namespace {
 
-std::vector<int64_t> read_ints(DType dtype, const void* data, int64_t count) {
-  std::vector<int64_t> values(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) values[i] = load_as_int64(dtype, data, i);
+std::vector<int64_t> host_ints(const NodeFacts& node, int input) {
+  if (!node.has_input(input)) return {};
+  const TensorFacts& facts = node.input(input);
+  if (facts.constant == nullptr) {
+    throw Error(ErrorCode::internal, "the elements of the host input " + std::to_string(input) +
+                                         " are not known when the kernel is prepared.");
+  }
+  std::vector<int64_t> values(static_cast<size_t>(numel_of(facts.shape)));
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = load_as_int64(facts.dtype, facts.constant->data(), static_cast<int64_t>(i));
+  }
   return values;
 }
 
-}  // namespace
-
-HostInts::HostInts(const NodeFacts& node, int input)
-    : input_(input), present_(node.has_input(input)) {
-  if (!present_) return;
-  const TensorFacts& facts = node.input(input);
-  dtype_ = facts.dtype;
-  count_ = numel_of(facts.shape);
-  if (facts.constant != nullptr) values_ = read_ints(dtype_, facts.constant->data(), count_);
-}
-
-std::vector<int64_t> HostInts::read(const RunContext* context) const {
-  if (values_) return *values_;
-  if (!present_) return {};
-  return read_ints(dtype_, context->inputs[input_], count_);
+int64_t host_axis(int64_t axis, int64_t rank) {
+  if (axis >= -rank && axis < rank) return axis_of(axis, rank);
+  throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
+                                      std::to_string(rank) + " axes");
 }
 
 }  // namespace ferry

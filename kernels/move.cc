@@ -4,6 +4,7 @@
 
 #include "ferry/error.h"
 #include "kernels/axis.h"
+#include "kernels/host_input.h"
 #include "kernels/strides.h"
 
 namespace ferry {
@@ -86,34 +87,21 @@ std::vector<Move> split_moves(const NodeFacts& node) {
   return moves;
 }
 
-SliceForm::SliceForm(const NodeFacts& node)
-    : input_(node.input(0).shape),
-      output_(node.output(0).shape),
-      starts_(node, 1),
-      axes_(node, 3),
-      steps_(node, 4) {}
-
-bool SliceForm::constant() const {
-  return starts_.constant() && axes_.constant() && steps_.constant();
-}
-
-std::vector<Move> SliceForm::moves(const RunContext* context) const {
-  const std::vector<int64_t> starts = starts_.read(context);
-  const std::vector<int64_t> axes = axes_.read(context);
-  const std::vector<int64_t> steps = steps_.read(context);
-  const auto rank = static_cast<int64_t>(input_.size());
-  const Shape from = contiguous_strides(input_);
+std::vector<Move> slice_moves(const NodeFacts& node) {
+  const Shape& input = node.input(0).shape;
+  const Shape& output = node.output(0).shape;
+  const std::vector<int64_t> starts = host_ints(node, 1);
+  const std::vector<int64_t> axes = host_ints(node, 3);
+  const std::vector<int64_t> steps = host_ints(node, 4);
+  const auto rank = static_cast<int64_t>(input.size());
+  const Shape from = contiguous_strides(input);
   Shape strides = from;
   int64_t offset = 0;
   for (size_t i = 0; i < starts.size(); ++i) {
-    const int64_t axis = axis_of(axes_.present() ? axes[i] : static_cast<int64_t>(i), rank);
-    if (axis < 0 || axis >= rank) {
-      throw Error(ErrorCode::runtime,
-                  "an axis of the slice is outside the input's " + std::to_string(rank) + " axes");
-    }
-    const int64_t size = input_[axis];
-    const int64_t step = steps_.present() ? steps[i] : 1;
-    const int64_t count = output_[axis];
+    const int64_t axis = host_axis(node.has_input(3) ? axes[i] : static_cast<int64_t>(i), rank);
+    const int64_t size = input[axis];
+    const int64_t step = node.has_input(4) ? steps[i] : 1;
+    const int64_t count = output[axis];
     if (count == 0) continue;
     int64_t first = starts[i] < 0 ? starts[i] + size : starts[i];
     first = std::clamp<int64_t>(first, 0, step < 0 ? size - 1 : size);
@@ -127,7 +115,7 @@ std::vector<Move> SliceForm::moves(const RunContext* context) const {
     offset += first * from[axis];
     strides[axis] = count == 1 ? 0 : from[axis] * step;
   }
-  return {whole_output(output_, strides, offset)};
+  return {whole_output(output, strides, offset)};
 }
 
 }  // namespace ferry

@@ -4,7 +4,6 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/host_input.h"
 #include "kernels/kernel.h"
 
 // Operators that move elements as strided copies: Concat, Expand, Slice, Split, Tile, Transpose.
@@ -27,24 +26,11 @@ struct Move {
 // The moves that together write the outputs.
 std::vector<Move> concat_moves(const NodeFacts& node);
 std::vector<Move> expand_moves(const NodeFacts& node);
+// Throws Error runtime where the slice leaves the input.
+std::vector<Move> slice_moves(const NodeFacts& node);
 std::vector<Move> split_moves(const NodeFacts& node);
 std::vector<Move> tile_moves(const NodeFacts& node);
 std::vector<Move> transpose_moves(const NodeFacts& node);
-
-// Slice, whose starts, axes and steps may be known only in run(); the output's shape says how many
-// elements each axis gives.
-class SliceForm {
- public:
-  explicit SliceForm(const NodeFacts& node);
-  // True when moves() needs no context.
-  bool constant() const;
-  // Throws Error runtime where the slice leaves the input.
-  std::vector<Move> moves(const RunContext* context) const;
-
- private:
-  Shape input_, output_;
-  HostInts starts_, axes_, steps_;
-};
 
 // How a device copies: kMake prepares the moves of elements of a dtype, kRun does them.
 using MakeMoves = std::unique_ptr<KernelState> (*)(DType dtype, std::vector<Move> moves);
@@ -53,27 +39,6 @@ using RunMoves = void (*)(const KernelState* state, const RunContext& context);
 template <MakeMoves kMake, std::vector<Move> (*kMoves)(const NodeFacts&)>
 std::unique_ptr<KernelState> prepare_moves(const NodeFacts& node, Prepare&) {
   return kMake(node.input(0).dtype, kMoves(node));
-}
-
-struct SliceState : KernelState {
-  explicit SliceState(const NodeFacts& node) : dtype(node.input(0).dtype), form(node) {}
-  DType dtype;
-  SliceForm form;
-  std::unique_ptr<KernelState> fixed;  // made in prepare where everything is constant
-};
-
-template <MakeMoves kMake>
-std::unique_ptr<KernelState> prepare_slice(const NodeFacts& node, Prepare&) {
-  auto state = std::make_unique<SliceState>(node);
-  if (state->form.constant()) state->fixed = kMake(state->dtype, state->form.moves(nullptr));
-  return state;
-}
-
-template <MakeMoves kMake, RunMoves kRun>
-void run_slice(const KernelState* kernel_state, const RunContext& context) {
-  const auto& state = *static_cast<const SliceState*>(kernel_state);
-  if (state.fixed != nullptr) return kRun(state.fixed.get(), context);
-  kRun(kMake(state.dtype, state.form.moves(&context)).get(), context);
 }
 
 // The rows of a device that copies elements of `types`.
@@ -88,8 +53,8 @@ constexpr std::array<Kernel, 6> move_kernels(TypeSet types) {
        .host_inputs = {1}},
       {.op = "Slice",
        .types = types,
-       .prepare = prepare_slice<kMake>,
-       .run = run_slice<kMake, kRun>,
+       .prepare = prepare_moves<kMake, slice_moves>,
+       .run = kRun,
        .host_inputs = {1, 2, 3, 4}},
       {.op = "Split",
        .types = types,

@@ -4,28 +4,21 @@
 #include <vector>
 
 #include "kernels/host_device.h"
-#include "kernels/host_input.h"
 #include "kernels/kernel.h"
 
 namespace ferry {
 
 enum class PadMode : uint8_t { constant, edge, reflect, wrap };
 
-// Pad (ONNX 25), whose pads and axes may be known only in run().
-class PadForm {
- public:
+// Pad (ONNX 25). Throws Error runtime for an axis that the input lacks, and for an input without
+// elements where there is no constant.
+struct PadForm {
   explicit PadForm(const NodeFacts& node);
 
   PadMode mode = PadMode::constant;
   Shape input, output;
-  bool has_value = false;  // input 2, the constant; else zeros
-
-  // How many elements are put before each axis; negative ones are cut off. Throws Error runtime for
-  // an axis that the input lacks and for an input without elements where there is no constant.
-  std::vector<int64_t> before(const RunContext& context) const;
-
- private:
-  HostInts pads_, axes_;
+  bool has_value = false;       // input 2, the constant; else zeros
+  std::vector<int64_t> before;  // elements that are put before each axis; negative: cut off
 };
 
 // Where position `at` of an axis lies in the input of `size` elements, before which `before` were

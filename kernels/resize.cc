@@ -5,6 +5,7 @@
 
 #include "core/convert.h"
 #include "kernels/axis.h"
+#include "kernels/host_input.h"
 
 namespace ferry {
 namespace {
@@ -24,6 +25,12 @@ double cubic(double x, double a) {
   return 0;
 }
 
+// Whether there is an input of which something is known to be read.
+bool has_elements(const NodeFacts& node, int input) {
+  return node.has_input(input) &&
+         !(node.input(input).concrete() && numel_of(node.input(input).shape) == 0);
+}
+
 ResizeMode mode_of(const std::string& name) {
   if (name == "nearest") return ResizeMode::nearest;
   return name == "cubic" ? ResizeMode::cubic : ResizeMode::linear;
@@ -32,7 +39,7 @@ ResizeMode mode_of(const std::string& name) {
 }  // namespace
 
 ResizeGeometry::ResizeGeometry(const NodeFacts& node)
-    : input_(node.input(0).shape), output_(node.output(0).shape), sizes_(node, 3) {
+    : input_(node.input(0).shape), output_(node.output(0).shape) {
   const Attributes& attributes = *node.attributes;
   mode_ = mode_of(attributes.get_string("mode"));
   transform_ = attributes.get_string("coordinate_transformation_mode");
@@ -47,16 +54,19 @@ ResizeGeometry::ResizeGeometry(const NodeFacts& node)
   if (axes_.empty()) {
     for (int64_t i = 0; i < rank; ++i) axes_.push_back(i);
   }
-  has_roi_ = node.has_input(1) && numel_of(node.input(1).shape) > 0;
-  by_scale_ = node.has_input(2) && numel_of(node.input(2).shape) > 0;
-  if (has_roi_) roi_dtype_ = node.input(1).dtype;
-  if (has_roi_ && node.input(1).constant != nullptr) roi_ = *node.input(1).constant;
-  if (by_scale_ && node.input(2).constant != nullptr) scales_ = *node.input(2).constant;
+  if (has_elements(node, 1)) roi_ = *node.input(1).constant;
+  if (has_elements(node, 2)) scales_ = *node.input(2).constant;
+  if (policy_ != "stretch") sizes_ = host_ints(node, 3);
 }
 
-bool ResizeGeometry::constant() const {
-  return (!has_roi_ || roi_.defined()) && (!by_scale_ || scales_.defined()) &&
-         (policy_ == "stretch" || sizes_.constant());
+bool ResizeGeometry::known(const NodeFacts& node) {
+  if (!node.input(0).concrete() || !node.output(0).concrete()) return false;
+  const bool stretches = node.attributes->get_string("keep_aspect_ratio_policy") == "stretch";
+  for (const int input : {1, 2, 3}) {
+    const bool is_read = input < 3 || !stretches;
+    if (is_read && has_elements(node, input) && node.input(input).constant == nullptr) return false;
+  }
+  return true;
 }
 
 // Formulas: ONNX Resize 19, coordinate_transformation_mode.
@@ -124,23 +134,19 @@ void ResizeGeometry::fill(ResizeAxis& axis, double scale, double roi_start, doub
 }
 
 // The one scale of a policy that keeps the aspect ratio.
-std::optional<double> ResizeGeometry::common_scale(const RunContext* context) const {
-  if (by_scale_ || policy_ == "stretch") return std::nullopt;
-  const std::vector<int64_t> sizes = sizes_.read(context);
+std::optional<double> ResizeGeometry::common_scale() const {
+  if (scales_.defined()) return std::nullopt;
   std::optional<double> scale;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    const double ratio = static_cast<double>(sizes[i]) / static_cast<double>(input_[axes_[i]]);
+  for (size_t i = 0; i < sizes_.size(); ++i) {
+    const double ratio = static_cast<double>(sizes_[i]) / static_cast<double>(input_[axes_[i]]);
     if (!scale || (policy_ == "not_larger" ? ratio < *scale : ratio > *scale)) scale = ratio;
   }
   return scale;
 }
 
-std::vector<ResizeAxis> ResizeGeometry::tables(const RunContext* context) const {
-  const void* roi = !has_roi_ ? nullptr : roi_.defined() ? roi_.data() : context->inputs[1];
-  const auto* scales = static_cast<const float*>(!by_scale_          ? nullptr
-                                                 : scales_.defined() ? scales_.data()
-                                                                     : context->inputs[2]);
-  const std::optional<double> common = common_scale(context);
+std::vector<ResizeAxis> ResizeGeometry::tables() const {
+  const auto* scales = scales_.defined() ? static_cast<const float*>(scales_.data()) : nullptr;
+  const std::optional<double> common = common_scale();
   std::vector<ResizeAxis> tables;
   const size_t count = axes_.size();
   for (size_t i = 0; i < count; ++i) {
@@ -157,9 +163,9 @@ std::vector<ResizeAxis> ResizeGeometry::tables(const RunContext* context) const 
       scale = static_cast<double>(axis.output) / static_cast<double>(axis.input);
     }
     double start = 0, end = 1;
-    if (roi != nullptr) {
-      start = load_as_double(roi_dtype_, roi, static_cast<int64_t>(i));
-      end = load_as_double(roi_dtype_, roi, static_cast<int64_t>(i + count));
+    if (roi_.defined()) {
+      start = load_as_double(roi_.dtype(), roi_.data(), static_cast<int64_t>(i));
+      end = load_as_double(roi_.dtype(), roi_.data(), static_cast<int64_t>(i + count));
     }
     const bool crops = transform_ == "tf_crop_and_resize" && (start != 0 || end != 1);
     if (axis.input == axis.output && scale == 1 && !crops) continue;

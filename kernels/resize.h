@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "kernels/host_input.h"
 #include "kernels/kernel.h"
 
 namespace ferry {
@@ -28,19 +27,17 @@ struct ResizeAxis {
 // keep every element have none.
 class ResizeGeometry {
  public:
-  ResizeGeometry() = default;
-  explicit ResizeGeometry(const NodeFacts& node);  // input 0 and output 0 are concrete
+  // Whether the facts have all that the geometry needs, as they do in prepare().
+  static bool known(const NodeFacts& node);
+  explicit ResizeGeometry(const NodeFacts& node);
 
   ResizeMode mode() const { return mode_; }
-  // True when roi, scales and sizes are constants: tables() needs no context.
-  bool constant() const;
-  // In order of the axes. Inputs 1 to 3 of the context are host memory.
-  std::vector<ResizeAxis> tables(const RunContext* context) const;
+  std::vector<ResizeAxis> tables() const;  // in order of the axes
 
  private:
   double input_coordinate(double x, double scale, const ResizeAxis& axis, double roi_start,
                           double roi_end) const;
-  std::optional<double> common_scale(const RunContext* context) const;
+  std::optional<double> common_scale() const;
   void fill(ResizeAxis& axis, double scale, double roi_start, double roi_end) const;
 
   ResizeMode mode_ = ResizeMode::nearest;
@@ -50,10 +47,8 @@ class ResizeGeometry {
   bool exclude_outside_ = false, antialias_ = false;
   Shape input_, output_;
   std::vector<int64_t> axes_;
-  bool has_roi_ = false, by_scale_ = false;
-  DType roi_dtype_ = DType::undefined;
-  Tensor roi_, scales_;  // undefined where they come with the run
-  HostInts sizes_;
+  Tensor roi_, scales_;         // undefined where there are none
+  std::vector<int64_t> sizes_;  // where the policy keeps the aspect ratio
 };
 
 }  // namespace ferry

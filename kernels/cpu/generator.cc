@@ -22,8 +22,6 @@ void* output_of(const RunContext& context, bool concrete, std::span<const int64_
 
 struct FillState : KernelState {
   Tensor value;
-  HostInts shape;
-  bool concrete = false;
   int64_t count = 0;
   void (*fill)(const Tensor& value, void* output, int64_t count) = nullptr;
 };
@@ -45,9 +43,7 @@ void fill_packed(const Tensor& value, void* output, int64_t count) {
 std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<FillState>();
   state->value = node.attributes->get<Tensor>("value");
-  state->shape = HostInts(node, 0);
-  state->concrete = node.output(0).concrete();
-  if (state->concrete) state->count = numel_of(node.output(0).shape);
+  state->count = numel_of(node.output(0).shape);
   const DType dtype = state->value.dtype();
   if (dtype != DType::string && dtype_bits(dtype) < 8) {
     state->fill = fill_packed;
@@ -59,10 +55,7 @@ std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
 
 void run_fill(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const FillState*>(kernel_state);
-  if (state.concrete) return state.fill(state.value, context.outputs[0], state.count);
-  const std::vector<int64_t> shape = state.shape.read(&context);
-  void* output = output_of(context, false, shape);
-  state.fill(state.value, output, numel_of(shape));
+  state.fill(state.value, context.outputs[0], state.count);
 }
 
 // ---- Range --------------------------------------------------------------------------------------

@@ -10,15 +10,15 @@ namespace ferry::cpu {
 namespace {
 
 struct State : KernelState {
-  Shape shape;
-  HostInts axis;
+  explicit State(const AxisView& view) : view(view) {}
+  AxisView view;
   bool exclusive = false, reverse = false;
-  void (*run)(const State&, const RunContext&, const AxisView&) = nullptr;
+  void (*run)(const State&, const RunContext&) = nullptr;
 };
 
 template <typename T, bool kProduct>
-void run_scan(const State& state, const RunContext& context, const AxisView& view) {
-  const auto [outer, size, inner] = view;
+void run_scan(const State& state, const RunContext& context) {
+  const auto [outer, size, inner] = state.view;
   using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
   const T* in = context.input<T>(0);
   T* out = context.output<T>(0);
@@ -43,9 +43,9 @@ void run_scan(const State& state, const RunContext& context, const AxisView& vie
 
 template <bool kProduct>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
-  auto state = std::make_unique<State>();
-  state->shape = node.input(0).shape;
-  state->axis = HostInts(node, 1);
+  const Shape& shape = node.input(0).shape;
+  const int64_t axis = host_axis(host_ints(node, 1).at(0), static_cast<int64_t>(shape.size()));
+  auto state = std::make_unique<State>(AxisView(shape, axis));
   state->exclusive = node.attributes->get_int("exclusive") != 0;
   state->reverse = node.attributes->get_int("reverse") != 0;
   state->run =
@@ -55,14 +55,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
 
 void run(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  const int64_t rank = static_cast<int64_t>(state.shape.size());
-  const int64_t given = state.axis.read(&context).front();
-  const int64_t axis = axis_of(given, rank);
-  if (axis < 0 || axis >= rank) {
-    throw Error(ErrorCode::runtime, "axis " + std::to_string(given) + " is outside the input's " +
-                                        std::to_string(rank) + " axes");
-  }
-  state.run(state, context, AxisView(state.shape, axis));
+  state.run(state, context);
 }
 
 template <bool kProduct>

@@ -247,10 +247,6 @@ void step_run(typename Op<T>::Value& value, const T* data, int64_t count) {
 // ---- running ------------------------------------------------------------------------------------
 
 struct State : KernelState {
-  Shape shape;
-  HostInts axes;
-  bool noop_with_empty_axes = false;
-  bool planned = false;
   Plan plan;
   void (*run)(const Plan&, const RunContext&) = nullptr;
 };
@@ -314,36 +310,28 @@ void run_plan(const Plan& plan, const RunContext& context) {
             [&](int64_t begin, int64_t end) { run_columns<Op, T>(plan, context, begin, end); });
 }
 
-Plan plan_for(const State& state, const RunContext* context) {
-  const int64_t rank = static_cast<int64_t>(state.shape.size());
-  const std::vector<int64_t> axes = state.axes.read(context);
-  std::vector<bool> reduced(state.shape.size(), axes.empty() && !state.noop_with_empty_axes);
-  for (int64_t axis : axes) {
-    if (axis < -rank || axis >= rank) {
-      throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
-                                          std::to_string(rank) + " axes");
-    }
-    reduced[axis_of(axis, rank)] = true;
+Plan plan_for(const NodeFacts& node) {
+  const Shape& shape = node.input(0).shape;
+  const std::vector<int64_t> axes = host_ints(node, 1);
+  const bool all = axes.empty() && node.attributes->get_int("noop_with_empty_axes") == 0;
+  std::vector<bool> reduced(shape.size(), all);
+  for (const int64_t axis : axes) {
+    reduced[host_axis(axis, static_cast<int64_t>(shape.size()))] = true;
   }
-  return make_plan(state.shape, reduced);
+  return make_plan(shape, reduced);
 }
 
 template <template <typename> typename Op, typename Types>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
-  state->shape = node.input(0).shape;
-  state->axes = HostInts(node, 1);
-  state->noop_with_empty_axes = node.attributes->get_int("noop_with_empty_axes") != 0;
-  state->planned = state->axes.constant();
-  if (state->planned) state->plan = plan_for(*state, nullptr);
+  state->plan = plan_for(node);
   state->run = visit(node.input(0).dtype, Types(), []<typename T>() { return run_plan<Op, T>; });
   return state;
 }
 
 void run(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  if (state.planned) return state.run(state.plan, context);
-  state.run(plan_for(state, &context), context);
+  state.run(state.plan, context);
 }
 
 template <template <typename> typename Op>

@@ -49,7 +49,7 @@ struct PadState : KernelState {
 template <typename T>
 void run_pad(const PadForm& form, const RunContext& context) {
   const size_t rank = form.input.size();
-  const std::vector<int64_t> before = form.before(context);
+  const std::vector<int64_t>& before = form.before;
   const T* in = context.input<T>(0);
   T* out = context.output<T>(0);
   const T value = form.has_value ? *context.input<T>(2) : T();

@@ -1,6 +1,5 @@
 // Resize: the axes are walked one after the other, by the tables of kernels/resize.h.
 #include <algorithm>
-#include <optional>
 
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
@@ -12,13 +11,12 @@ namespace ferry::cpu {
 namespace {
 
 struct State : KernelState {
-  ResizeGeometry geometry;
   DType dtype = DType::undefined;
   Shape input, output;
   float extrapolation = 0;
-  std::optional<std::vector<ResizeAxis>> fixed;  // where nothing but the data comes with the run
-  int64_t largest = 0;                           // elements of the largest tensor between two axes
-  void (*run)(const State&, const std::vector<ResizeAxis>&, const RunContext&) = nullptr;
+  std::vector<ResizeAxis> tables;
+  int64_t largest = 0;  // elements of the largest tensor between two axes
+  void (*run)(const State&, const RunContext&) = nullptr;
 };
 
 // One axis of a tensor of doubles or floats: `shape` has the axis' input size.
@@ -55,8 +53,8 @@ void resize_axis(const RunContext& context, const From* in, To* out, const Shape
 
 // Interpolation: through float (float64: double) between the axes, in two halves of the workspace.
 template <typename Work>
-void run_weighted(const State& state, const std::vector<ResizeAxis>& tables,
-                  const RunContext& context) {
+void run_weighted(const State& state, const RunContext& context) {
+  const std::vector<ResizeAxis>& tables = state.tables;
   constexpr DType kWork = kDTypeOf<Work>;
   Work* halves[2] = {static_cast<Work*>(context.workspace),
                      static_cast<Work*>(context.workspace) + state.largest};
@@ -88,8 +86,7 @@ void run_weighted(const State& state, const std::vector<ResizeAxis>& tables,
 
 // Nearest: elements move as they are, whatever their type.
 template <typename T>
-void run_nearest(const State& state, const std::vector<ResizeAxis>& tables,
-                 const RunContext& context) {
+void run_nearest(const State& state, const RunContext& context) {
   const T* in = context.input<T>(0);
   T* out = context.output<T>(0);
   const size_t rank = state.output.size();
@@ -104,7 +101,7 @@ void run_nearest(const State& state, const std::vector<ResizeAxis>& tables,
     }
   }
   std::vector<const ResizeAxis*> by_axis(rank, nullptr);
-  for (const ResizeAxis& table : tables) by_axis[table.axis] = &table;
+  for (const ResizeAxis& table : state.tables) by_axis[table.axis] = &table;
   const int64_t width = state.output.back();
   const int64_t rows = width == 0 ? 0 : product(state.output) / width;
   for_range(context, rows, width, [&](int64_t begin, int64_t end) {
@@ -136,13 +133,13 @@ void run_nearest(const State& state, const std::vector<ResizeAxis>& tables,
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   auto state = std::make_unique<State>();
-  state->geometry = ResizeGeometry(node);
+  const ResizeGeometry geometry(node);
   state->extrapolation = node.attributes->get_float("extrapolation_value");
   state->dtype = node.input(0).dtype;
   state->input = node.input(0).shape;
   state->output = node.output(0).shape;
-  if (state->geometry.constant()) state->fixed = state->geometry.tables(nullptr);
-  if (state->geometry.mode() == ResizeMode::nearest) {
+  state->tables = geometry.tables();
+  if (geometry.mode() == ResizeMode::nearest) {
     state->run = visit_unit(state->dtype, []<typename T>() { return run_nearest<T>; });
     return state;
   }
@@ -163,8 +160,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   if (product(state.input) == 0) {
     throw Error(ErrorCode::runtime, "an input without elements cannot be resized");
   }
-  if (state.fixed) return state.run(state, *state.fixed, context);
-  state.run(state, state.geometry.tables(&context), context);
+  state.run(state, context);
 }
 
 Support interpolates(const NodeFacts& node) {

@@ -200,7 +200,7 @@ std::unique_ptr<KernelState> prepare_trilu(const NodeFacts& node, Prepare&) {
   state->columns = x.back();
   state->matrices = product(std::span(x).first(x.size() - 2));
   // Beyond the matrix every offset is alike.
-  const std::vector<int64_t> k = HostInts(node, 1).read(nullptr);
+  const std::vector<int64_t> k = host_ints(node, 1);
   if (!k.empty()) state->k = std::clamp<int64_t>(k.front(), -state->rows, state->columns);
   state->upper = node.attributes->get_int("upper") != 0;
   state->run = visit_unit(node.input(0).dtype, []<typename T>() { return run_triangle<T>; });

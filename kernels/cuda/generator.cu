@@ -23,34 +23,23 @@ struct FillMap {
 };
 
 struct FillState : KernelState {
-  bool concrete = false;  // else the shape comes with the run
   uint32_t count = 0;
-  HostInts shape;
   Tensor value;
 };
 
 std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<FillState>();
-  state->concrete = node.output(0).concrete();
-  if (state->concrete) state->count = map_count(node.output(0).shape);
-  state->shape = HostInts(node, 0);
+  state->count = map_count(node.output(0).shape);
   state->value = node.attributes->get<Tensor>("value");
   return state;
 }
 
 void run_fill(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const FillState*>(kernel_state);
-  void* output = context.outputs[0];
-  uint32_t count = state.count;
-  if (!state.concrete) {
-    const Shape shape = state.shape.read(&context);
-    count = map_count(shape);
-    output = context.allocator->allocate(0, shape);
-  }
   visit_unit(state.value.dtype(), [&]<typename T>() {
     T value;
     std::memcpy(&value, state.value.data(), sizeof value);
-    launch_map(context, count, FillMap<T>{value, static_cast<T*>(output)});
+    launch_map(context, state.count, FillMap<T>{value, context.output<T>(0)});
   });
 }
 

@@ -43,18 +43,18 @@ using SumTypes =
     TypeList<float, double, __half, __nv_bfloat16, int32_t, int64_t, uint32_t, uint64_t>;
 
 struct State : KernelState {
-  Shape shape;
+  explicit State(const AxisView& view) : view(view) {}
+  AxisView view;
   DType dtype = DType::undefined;
-  HostInts axis;
   bool exclusive = false, reverse = false;
 };
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
-  auto state = std::make_unique<State>();
-  state->shape = node.input(0).shape;
-  map_count(state->shape);
+  const Shape& shape = node.input(0).shape;
+  map_count(shape);
+  const int64_t axis = host_axis(host_ints(node, 1).at(0), static_cast<int64_t>(shape.size()));
+  auto state = std::make_unique<State>(AxisView(shape, axis));
   state->dtype = node.input(0).dtype;
-  state->axis = HostInts(node, 1);
   state->exclusive = node.attributes->get_int("exclusive") != 0;
   state->reverse = node.attributes->get_int("reverse") != 0;
   return state;
@@ -62,13 +62,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
 
 void run(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const State*>(kernel_state);
-  const auto rank = static_cast<int64_t>(state.shape.size());
-  const int64_t axis = state.axis.read(&context).at(0);
-  if (axis < -rank || axis >= rank) {
-    throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
-                                        std::to_string(rank) + " axes");
-  }
-  const AxisView view(state.shape, axis_of(axis, rank));
+  const AxisView& view = state.view;
   if (view.outer * view.size * view.inner == 0) return;
   visit(state.dtype, SumTypes(), [&]<typename T>() {
     check(launch<cumsum_kernel<T>>(static_cast<unsigned>(view.outer * view.inner), kThreads, 0,

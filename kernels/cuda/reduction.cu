@@ -115,28 +115,22 @@ struct Plan {
 };
 
 struct State : KernelState {
-  Shape shape;
   DType dtype = DType::undefined;
-  bool empty_axes_reduce_nothing = false;
-  HostInts axes;
-  std::optional<Plan> fixed;  // where the axes are constant
+  Plan plan;
 };
 
-Plan make_plan(const State& state, const RunContext* context) {
-  const std::vector<int64_t> given = state.axes.read(context);
-  const auto rank = static_cast<int64_t>(state.shape.size());
-  std::vector<bool> reduce(state.shape.size(), given.empty() && !state.empty_axes_reduce_nothing);
-  for (const int64_t axis : given) {
-    if (axis < -rank || axis >= rank) {
-      throw Error(ErrorCode::runtime, "axis " + std::to_string(axis) + " is outside the input's " +
-                                          std::to_string(rank) + " axes");
-    }
-    reduce[axis_of(axis, rank)] = true;
+Plan plan_for(const NodeFacts& node) {
+  const Shape& shape = node.input(0).shape;
+  const std::vector<int64_t> axes = host_ints(node, 1);
+  const bool all = axes.empty() && node.attributes->get_int("noop_with_empty_axes") == 0;
+  std::vector<bool> reduce(shape.size(), all);
+  for (const int64_t axis : axes) {
+    reduce[host_axis(axis, static_cast<int64_t>(shape.size()))] = true;
   }
-  const Shape strides = contiguous_strides(state.shape);
+  const Shape strides = contiguous_strides(shape);
   Shape sizes[2], steps[2];  // of the kept axes and the reduced ones
-  for (size_t i = 0; i < state.shape.size(); ++i) {
-    sizes[reduce[i]].push_back(state.shape[i]);
+  for (size_t i = 0; i < shape.size(); ++i) {
+    sizes[reduce[i]].push_back(shape[i]);
     steps[reduce[i]].push_back(strides[i]);
   }
   Plan plan{make_walk<1>(sizes[0], {steps[0]}), make_walk<1>(sizes[1], {steps[1]})};
@@ -149,18 +143,15 @@ Plan make_plan(const State& state, const RunContext* context) {
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
-  state->shape = node.input(0).shape;
   state->dtype = node.input(0).dtype;
-  state->empty_axes_reduce_nothing = node.attributes->get_int("noop_with_empty_axes") != 0;
-  state->axes = HostInts(node, 1);
-  if (state->axes.constant()) state->fixed = make_plan(*state, nullptr);
+  state->plan = plan_for(node);
   return state;
 }
 
 template <typename Op>
 void run(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const State*>(kernel_state);
-  const Plan plan = state.fixed ? *state.fixed : make_plan(state, &context);
+  const Plan& plan = state.plan;
   if (plan.kept.count == 0) return;
   visit(state.dtype, typename Op::Types(), [&]<typename T>() {
     const ReduceArguments<T> arguments{plan.kept, plan.reduced, context.input<T>(0),

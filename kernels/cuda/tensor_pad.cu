@@ -57,7 +57,6 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
 void run(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const State*>(kernel_state);
   const PadForm& form = state.form;
-  const std::vector<int64_t> before = form.before(context);
   if (state.count == 0) return;
   const auto rank = static_cast<int64_t>(form.input.size());
   const Shape strides = contiguous_strides(form.input);
@@ -70,7 +69,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
     for (int64_t i = 0; i < rank; ++i) {
       const int64_t axis = rank - 1 - i;
       map.axes[i] = {FastDivide(static_cast<uint32_t>(form.output[axis])), form.input[axis],
-                     before[axis], strides[axis]};
+                     form.before[axis], strides[axis]};
     }
     launch_map(context, state.count, map);
   });

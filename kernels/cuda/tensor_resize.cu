@@ -215,7 +215,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   state->output = node.output(0).shape;
   map_count(state->input);
   map_count(state->output);
-  PackedTables packed(geometry.tables(nullptr));
+  PackedTables packed(geometry.tables());
   state->axes = std::move(packed.axes);
   state->tables = prepare.upload(packed.bytes);
   if (state->mode != ResizeMode::nearest) {
@@ -232,10 +232,8 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
 }
 
 int64_t table_bytes(const NodeFacts& node) {
-  if (!node.input(0).concrete() || !node.output(0).concrete()) return -1;
-  const ResizeGeometry geometry(node);
-  if (!geometry.constant()) return -1;
-  return static_cast<int64_t>(PackedTables(geometry.tables(nullptr)).bytes.size());
+  if (!ResizeGeometry::known(node)) return -1;
+  return static_cast<int64_t>(PackedTables(ResizeGeometry(node).tables()).bytes.size());
 }
 
 void run(const KernelState* kernel_state, const RunContext& context) {
