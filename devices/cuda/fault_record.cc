@@ -12,22 +12,22 @@
 namespace ferry::cuda {
 namespace {
 
-// The sentences of the CPU's kernels.
-std::string sentence(const Fault& fault) {
-  const std::string value = std::to_string(fault.value), limit = std::to_string(fault.limit);
-  switch (static_cast<KernelFault>(fault.kind)) {
-    case KernelFault::division_by_zero:
-      return "an integer is divided by zero";
-    case KernelFault::negative_power_of_zero:
-      return "0 is raised to a negative power";
-    case KernelFault::index_out_of_range:
-      return "the index " + value + " is outside an axis of size " + limit;
-    case KernelFault::length_out_of_range:
-      return "sequence_lens holds " + value + ", expected 0 to " + limit;
-    case KernelFault::none:
-      break;
-  }
-  return "a kernel reported fault " + std::to_string(fault.kind);
+// The sentences of the CPU's kernels, by KernelFault: "<start> value <middle> limit".
+struct Sentence {
+  const char *start, *middle;
+};
+constexpr Sentence kSentences[] = {
+    {nullptr, nullptr},
+    {"an integer is divided by zero", nullptr},
+    {"0 is raised to a negative power", nullptr},
+    {"the index ", " is outside an axis of size "},
+    {"sequence_lens holds ", ", expected 0 to "},
+};
+
+std::string text_of(const Fault& fault) {
+  const auto& [start, middle] = kSentences[fault.kind];
+  if (middle == nullptr) return start;
+  return start + std::to_string(fault.value) + middle + std::to_string(fault.limit);
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ FaultRecord::~FaultRecord() { cudaFreeHost(fault_); }
 void FaultRecord::check() {
   if (*static_cast<volatile int*>(&fault_->kind) == 0) return;
   const Fault fault = std::exchange(*fault_, Fault{});
-  const Error error(ErrorCode::runtime, sentence(fault));
+  const Error error(ErrorCode::runtime, text_of(fault));
   throw fault.site == nullptr ? error : error.with_node(fault.site->node, fault.site->op);
 }
 

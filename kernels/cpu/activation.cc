@@ -1,44 +1,27 @@
 #include "kernels/cpu/activation.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "kernels/cpu/unary_operators.h"
 
 namespace ferry::cpu {
 namespace {
 
-MapFunction map_of(ActivationKind kind, DType dtype) {
-  switch (kind) {
-    case ActivationKind::none:
-      return nullptr;
-    case ActivationKind::relu:
-      return map_function<Relu>(dtype);
-    case ActivationKind::leaky_relu:
-      return map_function<LeakyRelu>(dtype);
-    case ActivationKind::clip:
-      return map_function<Clip>(dtype);
-    case ActivationKind::sigmoid:
-      return map_function<Sigmoid>(dtype);
-    case ActivationKind::tanh:
-      return map_function<Tanh>(dtype);
-    case ActivationKind::gelu:
-      return map_function<Gelu>(dtype);
-    case ActivationKind::fast_gelu:
-      return map_function<GeluTanh>(dtype);
-    case ActivationKind::hard_sigmoid:
-      return map_function<HardSigmoid>(dtype);
-    case ActivationKind::hard_swish:
-      return map_function<HardSwish>(dtype);
-    case ActivationKind::swish:
-      return map_function<Swish>(dtype);
-  }
-  return nullptr;
-}
+// By ActivationKind, from relu on.
+constexpr MapFunction (*kMaps[])(DType) = {
+    map_function<Relu>,     map_function<LeakyRelu>,   map_function<Clip>,
+    map_function<Sigmoid>,  map_function<Tanh>,        map_function<Gelu>,
+    map_function<GeluTanh>, map_function<HardSigmoid>, map_function<HardSwish>,
+    map_function<Swish>,
+};
+static_assert(std::size(kMaps) == static_cast<size_t>(ActivationKind::swish));
 
 }  // namespace
 
 ActivationFunction activation_function(const Activation& activation, DType dtype) {
-  ActivationFunction function{map_of(activation.kind, dtype)};
+  if (activation.kind == ActivationKind::none) return {};
+  ActivationFunction function{kMaps[static_cast<size_t>(activation.kind) - 1](dtype)};
   std::ranges::copy(activation.parameters, function.parameters);
   return function;
 }

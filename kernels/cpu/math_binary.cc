@@ -12,6 +12,7 @@
 #include "kernels/cpu/simd_map.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/integer_pow.h"
 
 namespace ferry::cpu {
 namespace {
@@ -81,24 +82,17 @@ struct Min {
   }
 };
 
-// Integers: by squaring, wrapping; a negative exponent gives the truncated fraction.
+// Integers: integer_pow.h.
 struct Pow {
   template <typename T>
   static T apply(T base, T exponent) {
     if constexpr (std::floating_point<T>) {
       return exponent == T(2) ? base * base : std::pow(base, exponent);
     } else {
-      if (exponent < 0) {
-        if (base == 0) throw Error(ErrorCode::runtime, "0 is raised to a negative power");
-        if (base == 1) return 1;
-        return base == T(-1) ? (exponent % 2 == 0 ? 1 : -1) : 0;
+      if (exponent < 0 && base == 0) {
+        throw Error(ErrorCode::runtime, "0 is raised to a negative power");
       }
-      T result = 1;
-      for (T power = base; exponent != 0; exponent /= 2) {
-        if (exponent % 2 != 0) result = Mul::apply(result, power);
-        power = Mul::apply(power, power);
-      }
-      return result;
+      return integer_pow(base, exponent);
     }
   }
 };

@@ -7,6 +7,7 @@
 
 #include "devices/cuda/kernel_fault.h"
 #include "kernels/cuda/element.h"
+#include "kernels/integer_pow.h"
 
 // Arithmetic on single elements, as the CPU kernels define it: integers wrap and truncate, NaN
 // propagates through Max and Min, division of an integer by zero is a fault.
@@ -68,24 +69,15 @@ struct Min {
     return a < b || a != a ? a : b;
   }
 };
-// Integers: by squaring, wrapping; a negative exponent gives the truncated fraction.
+// Integers: integer_pow.h.
 struct Pow {
   template <typename T>
   __device__ static T apply(T base, T exponent, const FaultReporter& faults) {
     if constexpr (std::is_floating_point_v<T>) {
       return exponent == T(2) ? base * base : pow(base, exponent);
     } else {
-      if (exponent < 0) {
-        if (base == 0) faults.report(KernelFault::negative_power_of_zero);
-        if (base == 1) return 1;
-        return base == T(-1) ? (exponent % 2 == 0 ? 1 : -1) : 0;
-      }
-      T result = 1;
-      for (T power = base; exponent != 0; exponent /= 2) {
-        if (exponent % 2 != 0) result = Mul::apply(result, power);
-        power = Mul::apply(power, power);
-      }
-      return result;
+      if (exponent < 0 && base == 0) faults.report(KernelFault::negative_power_of_zero);
+      return integer_pow(base, exponent);
     }
   }
 };
