@@ -14,6 +14,7 @@ constexpr std::string_view kDevices = "cpu sim:0 cuda:0";
 std::string_view values_of(const OptionInfo& option) {
   if (option.long_names.empty()) return "";
   if (option.long_names[0] == "format") return "text json";
+  if (option.long_names[0] == "policy") return "device_first fastest";
   if (option.long_names[0] == "device" || option.long_names[0] == "outputs-on") return kDevices;
   return "";
 }

@@ -96,23 +96,16 @@ std::optional<std::string> fallback_passed(const Placement& placement) {
 }
 
 std::optional<std::string> copies_passed(const Placement& placement, int64_t most) {
-  const int64_t count = std::ranges::count_if(
-      placement.copies(), [](const CopyPlacement& copy) { return copy.when != "load"; });
+  const int count = placement.run_copies().count;
   if (count <= most) return std::nullopt;
   return fmt::format("copies>{}: {} per run", most, count);
 }
 
 std::optional<std::string> bytes_passed(const Placement& placement, int64_t most) {
-  int64_t bytes = 0;
-  bool open = false;
-  for (const CopyPlacement& copy : placement.copies()) {
-    if (copy.when == "load") continue;
-    bytes += copy.bytes.value;
-    open = open || copy.bytes.expression == "?" || copy.when == "trip";
-  }
-  if (bytes <= most && !open) return std::nullopt;
-  return fmt::format("bytes>{}: {} per run{}", most, bytes,
-                     open ? ", and more that only data decides" : "");
+  const RunCopies copies = placement.run_copies();
+  if (copies.bytes() <= most && !copies.open) return std::nullopt;
+  return fmt::format("bytes>{}: {} per run{}", most, copies.bytes(),
+                     copies.open ? ", and more that only data decides" : "");
 }
 
 }  // namespace

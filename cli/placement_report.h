@@ -18,8 +18,9 @@ std::string placement_csv(const Placement& placement);
 std::string placement_markdown(const Placement& placement);
 
 // Limits that a placement must keep, "fallback,copies>4,bytes>1MiB":
-//   fallback   a node is not on the requested device; those that the host needs anyway
-//              (host_value, host_port) do not count
+//   fallback   a node is not on the requested device; those that are better on the host
+//   (host_value,
+//              host_port, cheaper_here) do not count
 //   copies>N   copies of each run
 //   bytes>N    bytes of each run; B, KiB, MiB or GiB may follow. Passed as well when only data or
 //              the number of trips decides how many there are

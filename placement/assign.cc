@@ -196,11 +196,12 @@ Prediction move_to_fastest(Graph& graph, const PlacementRequest& request,
   const DeviceProfile host = profile_of(capability.device_name(cpu), /*is_cpu=*/true);
   const DeviceProfile device = profile_of(capability.device_name(request.device), false);
   const LinkProfile link = default_link();
+  AssumedSizes sizes(request.dims);
   const auto host_only = [&](const Node& node) {
     return decisions.at(node.name).reason == ReasonCode::host_value;
   };
   const PlacementNetwork network =
-      network_of(graph, {request, capability, host, device, link, host_only});
+      network_of(graph, {request, capability, host, device, link, sizes, host_only});
   std::vector<Side> before;
   for (const auto& [owner, id] : network.nodes) {
     before.push_back(owner->node(id).device.is_cpu() ? Side::host : Side::device);
@@ -214,6 +215,7 @@ Prediction move_to_fastest(Graph& graph, const PlacementRequest& request,
     if (on_device != kForbidden) {
       decision.predicted.push_back({request.device, seconds_of(on_device)});
     }
+    // What was on the host has no other place, so nodes only ever move there.
     if (before[i] == after[i]) continue;
     node.device = cpu;
     decision.reason = ReasonCode::cheaper_here;
@@ -224,7 +226,8 @@ Prediction move_to_fastest(Graph& graph, const PlacementRequest& request,
   return {seconds_of(cut_cost(network.problem, after)),
           seconds_of(cut_cost(network.problem, before)),
           {host.name + ": " + host.source, device.name + ": " + device.source,
-           link.name + ": " + link.source}};
+           link.name + ": " + link.source},
+          sizes.assumed()};
 }
 
 }  // namespace

@@ -175,12 +175,13 @@ class Inserter {
 
 }  // namespace
 
+Device delivered_on(const Graph& graph, const PlacementRequest& request, size_t i) {
+  const bool is_string = graph.value(graph.outputs()[i]).type.dtype == DType::string;
+  return is_string ? Device::cpu() : request.outputs_on;
+}
+
 void insert_copies(Graph& graph, const PlacementRequest& request, const Capability& capability) {
-  const auto delivered_on = [&](size_t i) {
-    const bool is_string = graph.value(graph.outputs()[i]).type.dtype == DType::string;
-    return is_string ? Device::cpu() : request.outputs_on;
-  };
-  Inserter(graph, capability).run(delivered_on);
+  Inserter(graph, capability).run([&](size_t i) { return delivered_on(graph, request, i); });
 }
 
 void elide_copies(Graph& graph) {

@@ -7,25 +7,12 @@
 namespace ferry {
 namespace {
 
-using Symbols = std::map<std::string, int64_t>;
-
-// The sizes of one value; unknown ones are 1.
-std::vector<double> sizes_of(const Graph& graph, ValueId id, const Symbols& symbols, bool& known) {
-  std::vector<double> sizes;
-  if (id == kNoValue || !graph.value(id).type.shape) {
-    known = known && id == kNoValue;
-    return sizes;
-  }
-  for (const Dim& dim : *graph.value(id).type.shape) {
-    Symbols all = symbols;
-    std::vector<std::string> names;
-    dim.collect_symbols(names);
-    for (const std::string& name : names) all.emplace(name, 1);
-    const std::optional<int64_t> size = dim.evaluate(all);
-    known = known && size.has_value();
-    sizes.push_back(static_cast<double>(size.value_or(1)));
-  }
-  return sizes;
+// The sizes of one value.
+std::vector<double> sizes_of(const Type& type, AssumedSizes& sizes) {
+  std::vector<double> out;
+  if (!type.shape) return out;
+  for (const Dim& dim : *type.shape) out.push_back(static_cast<double>(sizes.of(dim).value_or(1)));
+  return out;
 }
 
 double product(const std::vector<double>& sizes) {
@@ -150,39 +137,27 @@ int64_t picoseconds(double seconds) {
 
 }  // namespace
 
-int64_t assumed_bytes(const Type& type, const Symbols& symbols) {
+double assumed_bytes(const Type& type, AssumedSizes& sizes) {
   if (!type.shape || type.dtype == DType::undefined) return 0;
-  double count = 1;
-  for (const Dim& dim : *type.shape) {
-    Symbols all = symbols;
-    std::vector<std::string> names;
-    dim.collect_symbols(names);
-    for (const std::string& name : names) all.emplace(name, 1);
-    count *= static_cast<double>(dim.evaluate(all).value_or(1));
-  }
-  return static_cast<int64_t>(std::ceil(count * static_cast<double>(dtype_bits(type.dtype)) / 8));
+  return std::ceil(product(sizes_of(type, sizes)) * dtype_bits(type.dtype) / 8);
 }
 
-Work work_of(const Graph& graph, const Node& node, const Symbols& symbols) {
+Work work_of(const Graph& graph, const Node& node, AssumedSizes& sizes) {
   Work work;
   Shapes shapes{{}, {}, node};
-  for (const ValueId id : node.inputs) {
-    shapes.inputs.push_back(sizes_of(graph, id, symbols, work.known));
-    if (id != kNoValue)
-      work.bytes += static_cast<double>(assumed_bytes(graph.value(id).type, symbols));
-  }
-  for (const ValueId id : node.outputs) {
-    shapes.outputs.push_back(sizes_of(graph, id, symbols, work.known));
-    if (id != kNoValue)
-      work.bytes += static_cast<double>(assumed_bytes(graph.value(id).type, symbols));
-  }
+  const auto add = [&](ValueId id, std::vector<std::vector<double>>& to) {
+    const Type type = id == kNoValue ? Type() : graph.value(id).type;
+    to.push_back(sizes_of(type, sizes));
+    work.bytes += assumed_bytes(type, sizes);
+  };
+  for (const ValueId id : node.inputs) add(id, shapes.inputs);
+  for (const ValueId id : node.outputs) add(id, shapes.outputs);
   if (!node.inputs.empty() && node.inputs[0] != kNoValue) {
     work.dtype = graph.value(node.inputs[0]).type.dtype;
   }
   const auto row = std::ranges::lower_bound(kRows, std::string_view(node.op), {}, &Row::op);
-  work.flops = row != kRows.end() && row->op == node.op && !shapes.inputs.empty()
-                   ? row->flops(shapes)
-                   : shapes.output_size();
+  const bool listed = row != kRows.end() && row->op == node.op && !shapes.inputs.empty();
+  work.flops = listed ? row->flops(shapes) : shapes.output_size();
   return work;
 }
 
@@ -194,9 +169,8 @@ int64_t node_picoseconds(const Work& work, const DeviceProfile& device) {
   return picoseconds(device.launch_seconds + std::max(arithmetic, traffic));
 }
 
-int64_t copy_picoseconds(int64_t bytes, const LinkProfile& link, bool pinned) {
-  const double rate = pinned ? link.pinned_bytes_per_second : link.pageable_bytes_per_second;
-  return picoseconds(link.latency_seconds + static_cast<double>(bytes) / rate);
+int64_t copy_picoseconds(double bytes, const LinkProfile& link) {
+  return picoseconds(link.latency_seconds + bytes / link.bytes_per_second);
 }
 
 }  // namespace ferry

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/checked.h"
+
 namespace ferry {
 namespace {
 
+// Two of them fit into 64 bits.
 constexpr int64_t kInfinite = std::numeric_limits<int64_t>::max() / 4;
-
-int64_t capacity_of(int64_t cost) { return std::min(cost, kInfinite); }
 
 // Dinic's algorithm with the recursion of its depth-first search written out.
 class Network {
@@ -107,17 +108,20 @@ Side side_of(const CutProblem::End& end, const std::vector<Side>& sides) {
 
 int64_t cut_cost(const CutProblem& problem, const std::vector<Side>& sides) {
   int64_t total = 0;
+  const auto add = [&](int64_t cost) {
+    const bool is_forbidden = total == kForbidden || cost == kForbidden;
+    total = is_forbidden ? kForbidden
+                         : std::min(checked_add(total, cost).value_or(kForbidden), kForbidden - 1);
+  };
   for (size_t i = 0; i < problem.items.size(); ++i) {
-    const int64_t cost = problem.items[i].cost[static_cast<size_t>(sides[i])];
-    if (cost == kForbidden) return kForbidden;
-    total += cost;
+    add(problem.items[i].cost[static_cast<size_t>(sides[i])]);
   }
   for (const CutProblem::Value& value : problem.values) {
     const Side home = side_of(value.writer, sides);
     const bool crosses = std::ranges::any_of(value.readers, [&](const CutProblem::End& reader) {
       return side_of(reader, sides) != home;
     });
-    if (crosses) total += value.copy[home == Side::host ? 1 : 0];
+    if (crosses) add(value.copy[home == Side::host ? 1 : 0]);
   }
   return total;
 }
@@ -128,6 +132,11 @@ std::vector<Side> minimum_cut(const CutProblem& problem) {
   const int source = items + 2 * values;
   const int sink = source + 1;
   Network network(sink + 1);
+  // All finite capacities together stay below an infinite one.
+  const int64_t largest = kInfinite / (2 * (int64_t{items} + values) + 1);
+  const auto capacity_of = [&](int64_t cost) {
+    return cost == kForbidden ? kInfinite : std::min(cost, largest);
+  };
   const auto node_of = [&](const CutProblem::End& end) {
     if (end.item >= 0) return end.item;
     return end.side == Side::host ? source : sink;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/checked.h"
 #include "placement/body_interface.h"
 
 namespace ferry {
@@ -10,9 +11,9 @@ namespace {
 using End = CutProblem::End;
 constexpr End kHost{-1, Side::host};
 
+// What exceeds 64 bits is as long as can be.
 int64_t times(int64_t cost, int64_t trips) {
-  int64_t out = 0;
-  return __builtin_mul_overflow(cost, trips, &out) ? kForbidden : out;
+  return checked_mul(cost, trips).value_or(kForbidden - 1);
 }
 
 class Builder {
@@ -41,8 +42,8 @@ class Builder {
     if (value.is_constant()) return kNone;
     CutProblem::Value entry{.writer = writer, .readers = {}, .copy = {kForbidden, kForbidden}};
     if (value.type.kind == Type::Kind::tensor) {
-      const int64_t bytes = assumed_bytes(value.type, facts_.request.dims);
-      entry.copy.fill(times(copy_picoseconds(bytes, facts_.link, /*pinned=*/true), trips));
+      const double bytes = assumed_bytes(value.type, facts_.sizes);
+      entry.copy.fill(times(copy_picoseconds(bytes, facts_.link), trips));
     }
     network_.problem.values.push_back(std::move(entry));
     return static_cast<int>(network_.problem.values.size()) - 1;
@@ -76,13 +77,13 @@ class Builder {
 
   CutProblem::Item item_of(const Graph& graph, const Node& node, const NodeCapability& on_host,
                            const NodeCapability& there, int64_t trips) const {
-    const Work work = work_of(graph, node, facts_.request.dims);
+    const Work work = work_of(graph, node, facts_.sizes);
     CutProblem::Item item{{kForbidden, kForbidden}};
     if (on_host.support.ok) item.cost[0] = times(node_picoseconds(work, facts_.host), trips);
     if (there.support.ok && !facts_.host_only(node)) {
       int64_t cost = node_picoseconds(work, facts_.device);
       if (there.read_back > 0) {
-        cost += copy_picoseconds(there.read_back, facts_.link, /*pinned=*/true);
+        cost += copy_picoseconds(there.read_back, facts_.link);
       }
       item.cost[1] = times(cost, trips);
     }
@@ -109,11 +110,22 @@ class Builder {
 
   int64_t trips_of(const Graph& graph, const Node& node) const {
     if (node.op == "If") return 1;
+    if (node.op == "Scan") return scan_trips(graph, node);
     if (node.op == "Loop" && node.inputs[0] != kNoValue &&
         graph.value(node.inputs[0]).is_constant()) {
       return std::max<int64_t>(1, graph.value(node.inputs[0]).constant.span<int64_t>()[0]);
     }
     return kAssumedTrips;
+  }
+
+  // The size of the first scanned input along its axis.
+  int64_t scan_trips(const Graph& graph, const Node& node) const {
+    const auto scanned = static_cast<size_t>(node.attributes.get_int("num_scan_inputs"));
+    const auto& shape = graph.value(node.inputs[node.inputs.size() - scanned]).type.shape;
+    if (!shape) return kAssumedTrips;
+    const int64_t axis = node.attributes.get_ints("scan_input_axes")[0];
+    const Dim& size = (*shape)[static_cast<size_t>(axis < 0 ? axis + std::ssize(*shape) : axis)];
+    return std::max<int64_t>(1, facts_.sizes.of(size).value_or(kAssumedTrips));
   }
 
   PlacementNetwork& network_;
@@ -124,10 +136,13 @@ class Builder {
 
 PlacementNetwork network_of(Graph& graph, const NetworkFacts& facts) {
   PlacementNetwork network;
-  const End delivered = facts.request.outputs_on.is_cpu() ? kHost : End{-1, Side::device};
+  std::vector<End> outputs;
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    const bool on_host = delivered_on(graph, facts.request, i).is_cpu();
+    outputs.push_back({-1, on_host ? Side::host : Side::device});
+  }
   Builder(network, facts)
-      .add(graph, 1, std::vector<End>(graph.inputs().size(), kHost),
-           std::vector<End>(graph.outputs().size(), delivered), {});
+      .add(graph, 1, std::vector<End>(graph.inputs().size(), kHost), outputs, {});
   return network;
 }
 

@@ -10,13 +10,12 @@
 
 namespace ferry {
 
-// Trips of a Loop or Scan whose count the planner does not know.
+// Trips of a Loop whose count is no constant.
 inline constexpr int64_t kAssumedTrips = 8;
 
 // A graph and its bodies as one question for minimum_cut().
 //
-//  1. Every node is an item. Its time in a body counts once a trip (kAssumedTrips where it is not
-//  known).
+//  1. Every node is an item. Its time in a body counts once a trip; both bodies of an If count.
 //  2. A value that somebody reads on a device where it may not be is a value of the problem; what
 //     bodies capture is the outer value, copied once outside.
 //  3. Constants have a home on each side and cross at load only: they are not in the problem.
@@ -32,6 +31,7 @@ struct NetworkFacts {
   const Capability& capability;
   const DeviceProfile &host, &device;
   const LinkProfile& link;
+  AssumedSizes& sizes;
   FunctionRef<bool(const Node&)> host_only;  // nodes that stay on the host whatever they cost
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/nearest.h"
 #include "ferry/error.h"
+#include "placement/assumed_sizes.h"
 #include "placement/placement.h"
 
 namespace ferry {
@@ -54,7 +55,7 @@ namespace {
 class Recorder {
  public:
   Recorder(PlacementData& data, const Decisions& decisions, const Capability& capability)
-      : data_(data), decisions_(decisions), capability_(capability) {}
+      : data_(data), decisions_(decisions), capability_(capability), sizes_(data.request.dims) {}
 
   void run() {
     record_device(Device::cpu());
@@ -64,7 +65,12 @@ class Recorder {
     for (const WeightPlacement& weight : data_.weights) {
       for (const Device& home : weight.homes) device_record(home).weight_bytes += weight.bytes;
     }
-    std::ranges::sort(data_.assumed_symbols);
+    std::set<std::string> assumed(sizes_.assumed().begin(), sizes_.assumed().end());
+    if (data_.prediction) {
+      assumed.insert(data_.prediction->assumed_symbols.begin(),
+                     data_.prediction->assumed_symbols.end());
+    }
+    data_.assumed_symbols.assign(assumed.begin(), assumed.end());
   }
 
  private:
@@ -218,16 +224,7 @@ class Recorder {
     for (const Dim& dim : *type.shape) count = count * dim;
     if (count.is_unknown()) return bytes;
     const Dim total = ceil_div(count * Dim(dtype_bits(type.dtype)), Dim(8));
-    std::map<std::string, int64_t> symbols = data_.request.dims;
-    std::vector<std::string> names;
-    total.collect_symbols(names);
-    for (const std::string& name : names) {
-      if (symbols.emplace(name, 1).second &&
-          std::ranges::find(data_.assumed_symbols, name) == data_.assumed_symbols.end()) {
-        data_.assumed_symbols.push_back(name);
-      }
-    }
-    bytes.value = total.evaluate(symbols).value_or(0);
+    bytes.value = sizes_.of(total).value_or(0);
     bytes.expression = total.is_known() ? "" : total.str();
     return bytes;
   }
@@ -235,6 +232,7 @@ class Recorder {
   PlacementData& data_;
   const Decisions& decisions_;
   const Capability& capability_;
+  AssumedSizes sizes_;
   std::map<std::string, WeightPlacement> weights_;
   int island_ = 0;
 };
@@ -261,6 +259,7 @@ const std::vector<NodePlacement>& Placement::nodes() const { return data_->nodes
 const std::vector<WeightPlacement>& Placement::weights() const { return data_->weights; }
 const std::vector<CopyPlacement>& Placement::copies() const { return data_->copies; }
 const std::vector<DevicePlacement>& Placement::devices() const { return data_->devices; }
+RunCopies Placement::run_copies() const { return ferry::run_copies(*data_); }
 const std::optional<Prediction>& Placement::prediction() const { return data_->prediction; }
 const std::vector<std::string>& Placement::assumed_symbols() const {
   return data_->assumed_symbols;

@@ -74,6 +74,9 @@ Decisions assign_devices(Graph& graph, const PlacementRequest& request,
                          const Capability& capability,
                          std::optional<Prediction>* prediction = nullptr);
 
+// Where output `i` is delivered: on request.outputs_on; strings are always on the CPU.
+Device delivered_on(const Graph& graph, const PlacementRequest& request, size_t i);
+
 // Sets Value::device and adds one kCopyOp node per (value, destination):
 //  1. A value lives where its node runs; host outputs, graph inputs and constants live on the CPU.
 //  2. A port needs its value on the node's device; a host port on the CPU; a metadata port
@@ -81,7 +84,7 @@ Decisions assign_devices(Graph& graph, const PlacementRequest& request,
 //  3. A copy stands right after the node that writes the value, and serves all readers there.
 //  4. A constant needs no copy: it gets a second home, uploaded when the plan is applied.
 //  5. A value captured by a body is copied outside the body, once, however often the body runs.
-//  6. Graph outputs are copied to request.outputs_on.
+//  6. Graph outputs are copied to where they are delivered.
 void insert_copies(Graph& graph, const PlacementRequest& request, const Capability& capability);
 
 // Removes copies that are not needed: of a copy back to where its source already is, and of values
@@ -90,6 +93,8 @@ void elide_copies(Graph& graph);
 
 // All passes on a copy of `graph`, and the report.
 Placement place(const Graph& graph, const PlacementRequest& request, const Capability& capability);
+
+RunCopies run_copies(const PlacementData& data);
 
 // The faces of the report (report.cc, json.cc).
 std::string placement_summary(const PlacementData& data);

@@ -60,8 +60,8 @@ DeviceProfile profile_of(std::string_view device_name, bool is_cpu) {
 
 LinkProfile default_link() {
   const Json& json = named(data().at("links"), kLink);
-  return {json.at("name"), json.at("source"), json.at("pinned_bytes_per_second"),
-          json.at("pageable_bytes_per_second"), json.at("latency_seconds")};
+  return {json.at("name"), json.at("source"), json.at("bytes_per_second"),
+          json.at("latency_seconds")};
 }
 
 }  // namespace ferry

@@ -17,25 +17,6 @@ const char* direction(const CopyPlacement& copy) {
 }
 
 // Copies of every run, without uploads of weights.
-struct RunCopies {
-  int count = 0;
-  int64_t h2d = 0, d2h = 0, d2d = 0;
-  bool open = false;  // more may cross: data or the number of trips decides
-
-  int64_t bytes() const { return h2d + d2h + d2d; }
-};
-
-RunCopies run_copies(const PlacementData& data) {
-  RunCopies out;
-  for (const CopyPlacement& copy : data.copies) {
-    if (copy.when == "load") continue;
-    ++out.count;
-    (copy.from.is_cpu() ? out.h2d : copy.to.is_cpu() ? out.d2h : out.d2d) += copy.bytes.value;
-    if (copy.bytes.expression == "?" || copy.when == "trip") out.open = true;
-  }
-  return out;
-}
-
 int device_nodes(const PlacementData& data) {
   return static_cast<int>(std::ranges::count_if(
       data.nodes, [&](const NodePlacement& n) { return n.device == data.request.device; }));
@@ -86,6 +67,20 @@ std::string assumed(const PlacementData& data) {
 
 }  // namespace
 
+RunCopies run_copies(const PlacementData& data) {
+  RunCopies out;
+  for (const CopyPlacement& copy : data.copies) {
+    if (copy.when == "load") continue;
+    ++out.count;
+    int64_t& bytes = copy.from.is_cpu() ? out.host_to_device
+                     : copy.to.is_cpu() ? out.device_to_host
+                                        : out.device_to_device;
+    bytes += copy.bytes.value;
+    if (copy.bytes.expression == "?" || copy.when == "trip") out.open = true;
+  }
+  return out;
+}
+
 std::string placement_summary(const PlacementData& data) {
   const int total = static_cast<int>(data.nodes.size()), there = device_nodes(data);
   const bool simulated = std::ranges::any_of(
@@ -134,15 +129,15 @@ std::string placement_text(const PlacementData& data) {
   const RunCopies copies = run_copies(data);
   out += fmt::format("\ncopies per run: {}", copies.count);
   if (copies.count > 0) {
-    out += fmt::format("   h2d {}   d2h {}{}", about(copies.h2d, copies.open),
-                       about(copies.d2h, copies.open), assumed(data));
+    out += fmt::format("   h2d {}   d2h {}{}", about(copies.host_to_device, copies.open),
+                       about(copies.device_to_host, copies.open), assumed(data));
   }
   out += "\n";
   if (data.prediction) {
-    out += fmt::format("predicted: {} a run; {} with all on {} that it can run\n",
+    out += fmt::format("predicted: {} a run; {} with all on {} that it can run{}\n",
                        human_seconds(data.prediction->seconds),
                        human_seconds(data.prediction->device_first_seconds),
-                       data.request.device.str());
+                       data.request.device.str(), assumed(data));
   }
   for (const CopyPlacement& copy : data.copies) {
     if (copy.when == "load") continue;

@@ -40,7 +40,7 @@ struct FERRY_API PlacementRequest {
   // that are part of the plan.
   Device outputs_on;
 
-  // Sizes for symbolic dimensions, for the byte counts of the report. Symbols without one count
+  // Sizes for symbolic dimensions, for the bytes and times of the report. Symbols without one count
   // as 1, and the report lists them.
   std::map<std::string, int64_t> dims;
 
@@ -112,9 +112,19 @@ struct DevicePlacement {
 
 // What the policy `fastest` weighed: sums of kernels and copies, one after another.
 struct Prediction {
-  double seconds = 0;                 // of one run as placed
-  double device_first_seconds = 0;    // with every node on the device that it can run
-  std::vector<std::string> profiles;  // names and sources of the numbers behind it
+  double seconds = 0;                        // of one run as placed
+  double device_first_seconds = 0;           // with every node on the device that it can run
+  std::vector<std::string> profiles;         // names and sources of the numbers behind it
+  std::vector<std::string> assumed_symbols;  // sizes that counted as 1 in it
+};
+
+// What crosses between devices in one run, in all.
+struct RunCopies {
+  int count = 0;
+  int64_t host_to_device = 0, device_to_host = 0, device_to_device = 0;  // bytes
+  bool open = false;  // more may cross: data or the number of trips decides
+
+  int64_t bytes() const { return host_to_device + device_to_host + device_to_device; }
 };
 
 struct PlacementData;  // placement/placement.h
@@ -131,6 +141,7 @@ class FERRY_API Placement {
   const std::vector<NodePlacement>& nodes() const;  // in execution order, bodies after their node
   const std::vector<WeightPlacement>& weights() const;  // in order of name
   const std::vector<CopyPlacement>& copies() const;
+  RunCopies run_copies() const;
   const std::vector<DevicePlacement>& devices() const;
   // nullopt unless the policy was `fastest`.
   const std::optional<Prediction>& prediction() const;

@@ -93,6 +93,21 @@ TEST(Cut, PrefersTheDeviceWhereBothCostTheSame) {
   EXPECT_EQ(minimum_cut(problem), (std::vector{Side::device}));
 }
 
+TEST(Cut, StaysWithinSixtyFourBits) {
+  CutProblem problem;
+  problem.items = {{{kForbidden - 1, kForbidden - 1}}, {{kForbidden - 1, 1}}, {{1, kForbidden}}};
+  problem.values = {{End{0}, {End{1}, End{2}}, {kForbidden - 1, kForbidden - 1}}};
+  const std::vector<Side> sides = minimum_cut(problem);
+  EXPECT_EQ(sides[2], Side::host);
+  EXPECT_EQ(cut_cost(problem, sides), kForbidden - 1);
+  EXPECT_EQ(cut_cost(problem, {Side::host, Side::host, Side::device}), kForbidden);
+  // A value that cannot cross keeps its writer and its reader together.
+  problem.items = {{{5, 1}}, {{1, kForbidden}}};
+  problem.values = {{End{0}, {End{1}}, {kForbidden, kForbidden}}};
+  EXPECT_EQ(minimum_cut(problem), (std::vector{Side::host, Side::host}));
+  EXPECT_EQ(cut_cost(problem, {Side::device, Side::host}), kForbidden);
+}
+
 TEST(Cut, HandlesLongChains) {
   CutProblem problem;
   constexpr int kItems = 10000;

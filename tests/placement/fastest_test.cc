@@ -28,28 +28,35 @@ PlacementRequest fastest() {
 FakeCapability capability_of_tests() {
   FakeCapability capability;
   capability.missing["Rare"] = Support::no(ReasonCode::no_kernel, "Rare is not there");
-  capability.missing["If"] = capability.missing["Loop"] =
-      Support::no(ReasonCode::control_flow, "the host runs bodies");
+  for (const char* op : {"If", "Loop", "Scan"}) {
+    capability.missing[op] = Support::no(ReasonCode::control_flow, "the host runs bodies");
+  }
   capability.host_inputs["HostPort"] = {1};
   return capability;
+}
+
+int64_t trips_of(const Graph& graph, const Node& node) {
+  if (node.op == "Scan") return (*graph.value(node.inputs[0]).type.shape)[0].value();
+  return node.op == "If" ? 1 : kAssumedTrips;
 }
 
 // Picoseconds of a graph with devices and copies in it.
 int64_t cost_of(const Graph& graph, const Capability& capability, int64_t trips = 1) {
   const DeviceProfile host = profile_of(capability.device_name(Device::cpu()), true);
   const DeviceProfile device = profile_of(capability.device_name(kSim), false);
+  AssumedSizes sizes({});
   int64_t total = 0;
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
     if (node.op == kCopyOp) {
-      const int64_t bytes = assumed_bytes(graph.value(node.inputs[0]).type, {});
-      total += trips * copy_picoseconds(bytes, default_link(), true);
+      const double bytes = assumed_bytes(graph.value(node.inputs[0]).type, sizes);
+      total += trips * copy_picoseconds(bytes, default_link());
       continue;
     }
     total +=
-        trips * node_picoseconds(work_of(graph, node, {}), node.device.is_cpu() ? host : device);
+        trips * node_picoseconds(work_of(graph, node, sizes), node.device.is_cpu() ? host : device);
     for (const auto& body : node.bodies) {
-      total += cost_of(*body, capability, node.op == "If" ? trips : trips * kAssumedTrips);
+      total += cost_of(*body, capability, trips * trips_of(graph, node));
     }
   }
   return total;
@@ -91,11 +98,16 @@ class RandomGraph {
       };
       for (int k = 0; k < inputs; ++k) node.inputs.push_back(pick());
       if (bodies && below(5) == 0) {
-        node.op = below(2) == 0 ? "If" : "Loop";
-        node.inputs = node.op == "If" ? std::vector<ValueId>{pick()}
-                                      : std::vector<ValueId>{kNoValue, kNoValue, pick()};
+        constexpr const char* kBodies[] = {"If", "Loop", "Scan"};
+        node.op = kBodies[below(3)];
+        node.inputs = {pick()};
+        if (node.op == "Loop") node.inputs.insert(node.inputs.begin(), 2, kNoValue);
+        if (node.op == "Scan") {
+          node.attributes.set("num_scan_inputs", int64_t{1});
+          node.attributes.set("scan_input_axes", std::vector<int64_t>{0});
+        }
         node.captures = {pick()};
-        node.bodies.push_back(body(node.op == "Loop", graph.value(node.captures[0]).type));
+        node.bodies.push_back(body(node.op, graph.value(node.captures[0]).type));
       }
       node.outputs = {graph.add_value({.name = "v" + node.name, .type = type()})};
       values.push_back(node.outputs[0]);
@@ -103,11 +115,14 @@ class RandomGraph {
     }
   }
 
-  std::shared_ptr<Graph> body(bool loop, const Type& captured) {
+  std::shared_ptr<Graph> body(const std::string& op, const Type& captured) {
     auto graph = std::make_shared<Graph>();
     std::vector<ValueId> values;
     ValueId condition = kNoValue;
-    if (loop) {
+    if (op == "Scan") {
+      values.push_back(graph->add_input("slice", {.dtype = float32, .shape = Dims{}}));
+    }
+    if (op == "Loop") {
       graph->add_input("trip", {.dtype = int64, .shape = Dims{}});
       condition = graph->add_input("condition", {.dtype = boolean, .shape = Dims{}});
       values.push_back(graph->add_input("carried", type()));
@@ -115,7 +130,7 @@ class RandomGraph {
     values.push_back(graph->add_capture("captured", captured));
     fill(*graph, values, 1 + below(3), /*bodies=*/false);
     std::vector<ValueId> outputs{values.back()};
-    if (loop) outputs.insert(outputs.begin(), condition);
+    if (op == "Loop") outputs.insert(outputs.begin(), condition);
     graph->set_outputs(outputs);
     return graph;
   }
@@ -202,6 +217,16 @@ TEST(Fastest, TakesTheDeviceWhereTheWorkIsWorthTheCopies) {
   const Placement placement = place(build.outputs({"y"}), fastest(), capability_of_tests());
   EXPECT_EQ(placement.nodes()[0].device, kSim);
   EXPECT_EQ(placement.nodes()[0].reason, "requested");
+}
+
+TEST(Fastest, NamesTheSizesThatItAssumed) {
+  GraphBuilder build;
+  build.input("x", {Dim::symbol("batch"), 3});
+  build.node("Relu", {"x"}, {"y"}, {Dim::symbol("batch"), 3});
+  const Placement placement = place(build.outputs({"y"}), fastest(), capability_of_tests());
+  EXPECT_EQ(placement.run_copies().count, 0);
+  EXPECT_EQ(placement.assumed_symbols(), std::vector<std::string>{"batch"});
+  EXPECT_THAT(placement.text(), HasSubstr("that it can run at batch=1"));
 }
 
 TEST(Fastest, NeedsAChoice) {
