@@ -61,34 +61,6 @@ std::string read_file(const std::string& path) {
   }
 }
 
-InputFile::InputFile(const std::string& path)
-    : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (fd_ < 0) fail("open", path, errno);
-  struct stat info;
-  int error = fstat(fd_, &info) != 0 ? errno : 0;
-  if (error == 0 && !S_ISREG(info.st_mode)) error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
-  if (error != 0) {
-    close(fd_);
-    fail("read", path, error);
-  }
-  size_ = static_cast<uint64_t>(info.st_size);
-}
-
-InputFile::~InputFile() { close(fd_); }
-
-void InputFile::read(uint64_t offset, void* to, size_t bytes) const {
-  auto* at = static_cast<char*>(to);
-  while (bytes > 0) {
-    const ssize_t n = pread(fd_, at, bytes, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("read", path_, errno);
-    if (n == 0) throw Error(ErrorCode::io, "'" + path_ + "' became shorter while it was read.");
-    at += n;
-    offset += static_cast<uint64_t>(n);
-    bytes -= static_cast<size_t>(n);
-  }
-}
-
 void write_file(const std::string& path, std::string_view bytes) {
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {

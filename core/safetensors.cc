@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/checked.h"
+#include "core/file_map.h"
 #include "core/files.h"
 #include "core/nearest.h"
 #include "ferry/error.h"
@@ -56,16 +57,16 @@ struct Entry {
 
 class Header {
  public:
-  Header(const InputFile& file, const std::string& path) : path_(path) {
+  Header(Bytes file, const std::string& path) : path_(path) {
     uint64_t length = 0;
     if (file.size() < kLengthBytes) malformed("it has no header");
-    file.read(0, &length, sizeof length);
+    std::memcpy(&length, file.data(), sizeof length);
     if (length > kLongestHeader) {
       malformed("its header claims " + std::to_string(length) + " bytes, more than the format has");
     }
     if (length > file.size() - kLengthBytes) malformed("its header ends after the file");
-    std::string text(static_cast<size_t>(length), '\0');
-    file.read(kLengthBytes, text.data(), text.size());
+    const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes,
+                                static_cast<size_t>(length));
     if (!text.starts_with('{')) malformed("its header does not start with {");
     read_entries(parse(text), kLengthBytes + length, file.size());
   }
@@ -79,7 +80,7 @@ class Header {
   }
 
   // A name that is there twice is refused: readers disagree on which tensor it means.
-  Json parse(const std::string& text) const {
+  Json parse(std::string_view text) const {
     constexpr int kDeepest = 4;  // the format has three levels
     std::array<std::set<std::string>, kDeepest + 1> names;
     bool repeated = false;
@@ -174,9 +175,10 @@ class Header {
   std::vector<Entry> entries_;
 };
 
-Tensor read_entry(const InputFile& file, const Entry& entry) {
+Tensor read_entry(Bytes file, const Entry& entry) {
   Tensor out = Tensor::empty(entry.shape, entry.dtype);
-  file.read(entry.begin, out.mutable_data(), out.nbytes());
+  std::ranges::copy(file.subspan(entry.begin, out.nbytes()),
+                    static_cast<uint8_t*>(out.mutable_data()));
   if (entry.dtype == DType::boolean) {
     // A bool is 0 or 1; files may hold other bytes.
     auto* bytes = static_cast<uint8_t*>(out.mutable_data());
@@ -188,19 +190,20 @@ Tensor read_entry(const InputFile& file, const Entry& entry) {
 }  // namespace
 
 NamedTensors load_safetensors(const std::string& path) {
-  const InputFile file(path);
-  const Header header(file, path);
+  const MappedFile file = map_file(path);
+  const Header header(file.bytes, path);
   NamedTensors out;
-  for (const Entry& entry : header.entries()) out.emplace_back(entry.name, read_entry(file, entry));
+  for (const Entry& entry : header.entries())
+    out.emplace_back(entry.name, read_entry(file.bytes, entry));
   return out;
 }
 
 Tensor load_safetensors_member(const std::string& path, const std::string& key) {
-  const InputFile file(path);
-  const Header header(file, path);
+  const MappedFile file = map_file(path);
+  const Header header(file.bytes, path);
   std::vector<std::string> names;
   for (const Entry& entry : header.entries()) {
-    if (entry.name == key) return read_entry(file, entry);
+    if (entry.name == key) return read_entry(file.bytes, entry);
     names.push_back(entry.name);
   }
   throw Error(ErrorCode::not_found,

@@ -58,7 +58,10 @@ Tensor moved(const Tensor& source, Device target) {
   }
   Tensor out(allocate_on(target, source.nbytes()), source.shape(), source.dtype(), 0,
              source.memory_format());
-  copy_now(out.mutable_data(), target, source.data(), source.device(), source.nbytes());
+  // A weight of a file is read where it lies, at any address.
+  const auto* from = static_cast<const char*>(source.storage()->unaligned());
+  copy_now(out.mutable_data(), target, from + source.storage_offset(), source.device(),
+           source.nbytes());
   return out;
 }
 

@@ -1,7 +1,6 @@
 #include "executor/evaluator.h"
 
 #include <algorithm>
-#include <array>
 
 #include "executor/facts.h"
 #include "ferry/error.h"
@@ -9,10 +8,6 @@
 
 namespace ferry {
 namespace {
-
-constexpr std::array<std::string_view, 6> kRandom{"Bernoulli",     "Multinomial",
-                                                  "RandomNormal",  "RandomNormalLike",
-                                                  "RandomUniform", "RandomUniformLike"};
 
 // Prepares on the calling thread alone, and keeps nothing.
 class FoldPrepare : public Prepare {
@@ -59,11 +54,7 @@ class FoldAllocator : public OutputAllocator {
 
 std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
                                                              std::span<const Tensor> inputs) {
-  if (!node.bodies.empty() || std::ranges::find(kRandom, node.op) != kRandom.end()) {
-    return std::nullopt;
-  }
-  const RegisteredOperator* registered = find_registered(node.op);
-  if (registered != nullptr && !registered->definition.deterministic) return std::nullopt;
+  if (!node.bodies.empty() || !is_deterministic(node.op)) return std::nullopt;
   // A graph of this node alone, whose inputs are the constants.
   Graph graph;
   Node alone = node;

@@ -10,9 +10,8 @@
 //  1. Every value gets a slot; inputs, captures and constants have their memory already.
 //  2. Every node becomes a step: its kernel is chosen and, where all shapes are known, prepared.
 //     Nodes whose outputs were folded, and views, need no step.
-//  3. Slots of one memory are joined: views with what they view, outputs of elementwise steps with
-//  an
-//     input that nobody reads afterwards.
+//  3. Slots of one memory are joined: views with what they view, outputs of elementwise steps
+//     with an input that nobody reads afterwards.
 //  4. Slots with an end are packed into one arena per device. What a copy touches lives for the
 //     whole run, since copies go on beside the steps.
 //  5. The first reader of each copied value is told to wait for it.

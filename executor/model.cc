@@ -74,7 +74,7 @@ std::string TensorInfo::str() const {
 Tensor WeightStore::on(const Tensor& weight, Device device) {
   if (device.is_cpu()) return weight;
   const std::lock_guard lock(mutex_);
-  Upload& upload = uploads_[{weight.data(), device}];
+  Upload& upload = uploads_[{weight.storage().get(), device}];
   if (!upload.there.defined()) {
     upload = {weight, weight.to(device)};
     weight.storage()->release_pages();
@@ -321,7 +321,7 @@ void report_run(const RunOptions& options, const CopyLedger& ledger, const Trace
 
 Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const StopSignal stop{options.cancel ? &*options.cancel : nullptr, options.deadline};
+  const StopSignal stop(options);
   stop.check();
   const std::vector<Tensor> ordered = ordered_inputs(inputs);
   std::vector<Shape> shapes;

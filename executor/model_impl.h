@@ -27,7 +27,7 @@ class WeightStore {
 
  private:
   struct Upload {
-    Tensor source, there;  // the source is held so that its address stays its own
+    Tensor source, there;  // the source is held so that its storage's address stays its own
   };
   struct Packed {
     Tensor source;

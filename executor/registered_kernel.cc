@@ -202,10 +202,8 @@ void check_kernels(const OperatorDefinition& definition) {
     for (size_t k = 0; k < i; ++k) {
       if (kernels[k].device != kernels[i].device) continue;
       const bool overlap =
-          kernels[k].dtypes.empty() ||
-          (kernels[i].dtypes.empty() ? true : std::ranges::any_of(kernels[i].dtypes, [&](DType d) {
-            return takes(kernels[k], d);
-          }));
+          kernels[i].dtypes.empty() || kernels[k].dtypes.empty() ||
+          std::ranges::any_of(kernels[i].dtypes, [&](DType d) { return takes(kernels[k], d); });
       if (overlap) {
         refuse(definition, "has two kernels for one type on " +
                                std::string(to_string(kernels[i].device)) + ".");

@@ -38,6 +38,11 @@ class DeviceQueue {
 
 // What may end a run early (RunOptions).
 struct StopSignal {
+  StopSignal() = default;
+  // `options` outlive it.
+  explicit StopSignal(const RunOptions& options)
+      : token(options.cancel ? &*options.cancel : nullptr), deadline(options.deadline) {}
+
   const CancelToken* token = nullptr;
   std::optional<std::chrono::steady_clock::time_point> deadline;
 

@@ -257,7 +257,7 @@ void Runner::Impl::reset() {
 
 const Outputs& Runner::Impl::run(const RunOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const StopSignal stop{options.cancel ? &*options.cancel : nullptr, options.deadline};
+  const StopSignal stop(options);
   stop.check();
   if (!options.outputs.empty() || options.outputs_on) {
     throw Error(ErrorCode::invalid_argument,

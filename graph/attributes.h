@@ -17,6 +17,8 @@ class Attributes {
  public:
   void set(std::string name, Attribute value);
 
+  // nullptr when there is none of the name.
+  const Attribute* lookup(std::string_view name) const;
   bool has(std::string_view name) const { return lookup(name) != nullptr; }
 
   // Throws Error internal when the attribute is missing or of another type: the importer wrote the
@@ -49,7 +51,6 @@ class Attributes {
   const std::vector<std::pair<std::string, Attribute>>& items() const { return items_; }
 
  private:
-  const Attribute* lookup(std::string_view name) const;
   [[noreturn]] static void fail(std::string_view name);
 
   std::vector<std::pair<std::string, Attribute>> items_;

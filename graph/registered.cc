@@ -1,5 +1,6 @@
 #include "graph/registered.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
@@ -44,6 +45,14 @@ std::vector<const RegisteredOperator*> registered_operators() {
   return out;
 }
 
+bool is_deterministic(std::string_view op) {
+  constexpr std::string_view kRandom[] = {"Bernoulli",        "Multinomial",   "RandomNormal",
+                                          "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
+  if (std::ranges::find(kRandom, op) != std::end(kRandom)) return false;
+  const RegisteredOperator* registered = find_registered(op);
+  return registered == nullptr || registered->definition.deterministic;
+}
+
 void infer_registered(InferContext& context) {
   const RegisteredOperator* entry = find_registered(context.node().op);
   OperatorInference inference(context);
@@ -59,10 +68,7 @@ void infer_registered(InferContext& context) {
 // ---- attributes ---------------------------------------------------------------------------------
 
 const Attribute* OperatorAttributes::find(std::string_view name) const {
-  for (const auto& [key, value] : attributes_->items()) {
-    if (key == name) return &value;
-  }
-  return nullptr;
+  return attributes_->lookup(name);
 }
 
 void OperatorAttributes::fail(std::string_view name) {

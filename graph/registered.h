@@ -27,6 +27,10 @@ void add_registered(std::unique_ptr<const RegisteredOperator> entry);
 const RegisteredOperator* find_registered(std::string_view op);
 std::vector<const RegisteredOperator*> registered_operators();  // in order of name
 
+// Whether equal inputs give equal outputs: not for random operators, and registered ones that say
+// so.
+bool is_deterministic(std::string_view op);
+
 // definition.infer, with what it forgets and throws turned into Errors.
 void infer_registered(InferContext& context);
 

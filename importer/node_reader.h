@@ -81,7 +81,7 @@ class NodeReader {
   void finish(int i, std::string_view op, std::vector<ValueId> more, Attributes given = {});
   // A node with defaults for the attributes that are not given, for a body that a reader makes.
   Node make_node(std::string_view op, std::vector<ValueId> inputs, Attributes given);
-  // // Those of the node's attributes that `op` has too.
+  // Those of the node's attributes that `op` has too.
   Attributes kept(std::string_view op) const;
   // Turns the node into another operator, with defaults for the attributes that are not given.
   void become(std::string_view op, std::vector<ValueId> inputs, Attributes given = {});

@@ -25,7 +25,7 @@ class SparseTensorProto;
 // ...) are decoded into new memory at once, since what they hold has to be checked.
 class TensorReader {
  public:
-  // // `messages` and `owner` belong to the scan; `mapped` says that they are of a file's mapping.
+  // `messages` and `owner` belong to the scan; `mapped` says that they are of a file's mapping.
   // `external` may be nullptr (external data is refused).
   TensorReader(std::span<const Bytes> messages, std::shared_ptr<const void> owner, bool mapped,
                ExternalData* external, const ImportLimits& limits)

@@ -11,7 +11,7 @@ bool is_valid_utf8(std::string_view text);
 // long ones cut.
 std::string quoted(std::string_view name);
 
-// // Text that a program may pass on: broken UTF-8 is escaped, the rest stays.
+// Text that a program may pass on: broken UTF-8 is escaped, the rest stays.
 std::string escaped(std::string_view text);
 
 // "ai.onnx" and "" are one domain; this is the form without a name.

@@ -14,7 +14,7 @@ class TypeProto;
 // for map, opaque and sparse values.
 Type type_of(const onnx::TypeProto& proto);
 
-// // The same type with unknown sizes; ranks stay.
+// The same type with unknown sizes; ranks stay.
 Type without_sizes(const Type& type);
 
 // Makes `type` as precise as `declared` where it says nothing yet. Throws ProblemError (type) where

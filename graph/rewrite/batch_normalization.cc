@@ -7,10 +7,9 @@
 //  1. The convolution (Conv) has constant weights, and a constant bias or none; only the
 //     normalisation reads its output.
 //  2. The normalisation is not in training mode, and its scale, bias, mean and variance are
-//  constant.
-//  3. With s = scale / sqrt(variance + epsilon) per output channel, the weights become W * s and
-//  the
-//     bias (b - mean) * s + bias, computed in double and rounded once.
+//     constants.
+//  3. With s = scale / sqrt(variance + epsilon) per output channel, the weights become W * s, and
+//     the bias (b - mean) * s + bias, computed in double and rounded once.
 //  4. The convolution writes the output of the normalisation.
 namespace ferry {
 namespace {

@@ -1,30 +1,19 @@
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 
 // Common subexpressions:
-//  1. Two nodes with the same operator, inputs and attributes give the same outputs; the later
-//  one's
-//     readers read the earlier one's outputs.
-//  2. Not for random operators, registered ones that are not deterministic, and operators with
-//  bodies, and not when the later node writes a
-//  graph
-//     output or the earlier one lacks an output that the later one has.
+//  1. Two nodes with the same operator, inputs and attributes give the same outputs; the readers of
+//     the later one read the earlier one's outputs.
+//  2. Not for operators that are not deterministic, for Dropout, and for operators with bodies, and
+//     not when the later node writes a graph output or the earlier one lacks an output that the
+//     later one has.
 namespace ferry {
 namespace {
 
-constexpr std::array<std::string_view, 7> kUnique{
-    "Bernoulli",        "Dropout",       "Multinomial",      "RandomNormal",
-    "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
-
-bool is_unique(const Node& node) {
-  const RegisteredOperator* registered = find_registered(node.op);
-  if (registered != nullptr) return !registered->definition.deterministic;
-  return std::ranges::find(kUnique, node.op) != kUnique.end();
-}
+bool is_unique(const Node& node) { return node.op == "Dropout" || !is_deterministic(node.op); }
 
 bool may_share(const Graph& graph, const Node& earlier, const Node& later) {
   if (!(earlier.attributes == later.attributes)) return false;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "ferry/cuda.h"
@@ -221,13 +222,25 @@ TEST(DLPack, ExportRefuses) {
   }
 }
 
-TEST(DLPack, CrossesAGpu) {
-  if (!cuda::is_available()) GTEST_SKIP() << cuda::why_unavailable();
-  const Tensor in = Tensor::from({1, 2, 3}).cuda();
-  const Tensor out = Tensor::from_dlpack(in.to_dlpack());
-  EXPECT_EQ(out.device(), Device("cuda:0"));
-  EXPECT_EQ(out.data(), in.data());
-  EXPECT_THAT(out.cpu().span<float>(), ElementsAre(1, 2, 3));
+// Memory of a GPU is shared where there is one, and refused where there is none.
+TEST(DLPack, KnowsGpus) {
+  if (cuda::is_available()) {
+    const Tensor in = Tensor::from({1, 2, 3}).cuda();
+    const Tensor out = Tensor::from_dlpack(in.to_dlpack());
+    EXPECT_EQ(out.device(), Device("cuda:0"));
+    EXPECT_EQ(out.data(), in.data());
+    EXPECT_THAT(out.cpu().span<float>(), ElementsAre(1, 2, 3));
+    return;
+  }
+  const std::unique_ptr<DLManagedTensorVersioned, void (*)(DLManagedTensorVersioned*)> managed(
+      Tensor::from({1, 2, 3}).to_dlpack(), [](auto* tensor) { tensor->deleter(tensor); });
+  managed->dl_tensor.device = {kDLCUDA, 0};
+  try {
+    (void)Tensor::from_dlpack(managed.get());
+    ADD_FAILURE() << "expected an Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::device_missing);
+  }
 }
 
 }  // namespace
