@@ -223,17 +223,19 @@ Prediction move_to_fastest(Graph& graph, const PlacementRequest& request,
                       human_seconds(seconds_of(on_device)) + " on " + request.device.str() +
                       " and its copies";
   }
-  return {seconds_of(cut_cost(network.problem, after)),
-          seconds_of(cut_cost(network.problem, before)),
-          {host.name + ": " + host.source, device.name + ": " + device.source,
-           link.name + ": " + link.source},
-          sizes.assumed()};
+  Prediction prediction;
+  prediction.seconds = seconds_of(cut_cost(network.problem, after));
+  prediction.device_first_seconds = seconds_of(cut_cost(network.problem, before));
+  prediction.profiles = {host.name + ": " + host.source, device.name + ": " + device.source,
+                         link.name + ": " + link.source};
+  prediction.assumed_symbols = sizes.assumed();
+  return prediction;
 }
 
 }  // namespace
 
 Decisions assign_devices(Graph& graph, const PlacementRequest& request,
-                         const Capability& capability, std::optional<Prediction>* prediction) {
+                         const Capability& capability, Prediction* prediction) {
   const bool fastest = request.policy == PlacementPolicy::fastest && !request.device.is_cpu();
   if (fastest && !request.cpu_fallback) {
     throw Error(ErrorCode::invalid_argument,

@@ -85,10 +85,10 @@ std::string placement_json(const PlacementData& data) {
       {"weights", list(data.weights, weight_json)},
       {"copies", list(data.copies, copy_json)},
   };
-  if (data.prediction) {
-    out["prediction"] = {{"seconds", data.prediction->seconds},
-                         {"device_first_seconds", data.prediction->device_first_seconds},
-                         {"profiles", data.prediction->profiles}};
+  if (data.prediction.device_first_seconds) {
+    out["prediction"] = {{"seconds", data.prediction.seconds},
+                         {"device_first_seconds", *data.prediction.device_first_seconds},
+                         {"profiles", data.prediction.profiles}};
   }
   return out.dump(2) + "\n";
 }

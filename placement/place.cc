@@ -66,10 +66,8 @@ class Recorder {
       for (const Device& home : weight.homes) device_record(home).weight_bytes += weight.bytes;
     }
     std::set<std::string> assumed(sizes_.assumed().begin(), sizes_.assumed().end());
-    if (data_.prediction) {
-      assumed.insert(data_.prediction->assumed_symbols.begin(),
-                     data_.prediction->assumed_symbols.end());
-    }
+    assumed.insert(data_.prediction.assumed_symbols.begin(),
+                   data_.prediction.assumed_symbols.end());
     data_.assumed_symbols.assign(assumed.begin(), assumed.end());
   }
 
@@ -260,7 +258,11 @@ const std::vector<WeightPlacement>& Placement::weights() const { return data_->w
 const std::vector<CopyPlacement>& Placement::copies() const { return data_->copies; }
 const std::vector<DevicePlacement>& Placement::devices() const { return data_->devices; }
 RunCopies Placement::run_copies() const { return ferry::run_copies(*data_); }
-const std::optional<Prediction>& Placement::prediction() const { return data_->prediction; }
+const Prediction& Placement::prediction() const { return data_->prediction; }
+const std::vector<RuleMatch>& Placement::rules() const { return data_->rules; }
+const std::vector<SpilledWeight>& Placement::spilled() const { return data_->spilled; }
+const std::vector<PlacedRange>& Placement::size_ranges() const { return data_->size_ranges; }
+const std::string& Placement::fingerprint() const { return data_->fingerprint; }
 const std::vector<std::string>& Placement::assumed_symbols() const {
   return data_->assumed_symbols;
 }

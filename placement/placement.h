@@ -44,6 +44,8 @@ struct Decision {
   std::string detail;
   std::vector<RejectedDevice> rejected;
   std::vector<PredictedTime> predicted;
+  std::vector<MoveCost> moves;
+  double flops = 0, bytes = 0;
 };
 using Decisions = std::map<std::string, Decision>;
 
@@ -56,7 +58,11 @@ struct PlacementData {
   std::vector<CopyPlacement> copies;
   std::vector<DevicePlacement> devices;
   std::vector<std::string> assumed_symbols;  // symbols that counted as 1
-  std::optional<Prediction> prediction;
+  std::string fingerprint;
+  Prediction prediction;
+  std::vector<RuleMatch> rules;
+  std::vector<SpilledWeight> spilled;
+  std::vector<PlacedRange> size_ranges;
 };
 
 // Sets Node::device throughout. Rules, in order:
@@ -71,8 +77,7 @@ struct PlacementData {
 // Throws Error placement, listing every node of rule 4 that the device does not support, unless
 // the request allows fallback. `prediction`, where given, gets what rule 5 weighed.
 Decisions assign_devices(Graph& graph, const PlacementRequest& request,
-                         const Capability& capability,
-                         std::optional<Prediction>* prediction = nullptr);
+                         const Capability& capability, Prediction* prediction = nullptr);
 
 // Where output `i` is delivered: on request.outputs_on; strings are always on the CPU.
 Device delivered_on(const Graph& graph, const PlacementRequest& request, size_t i);

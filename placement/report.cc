@@ -133,10 +133,10 @@ std::string placement_text(const PlacementData& data) {
                        about(copies.device_to_host, copies.open), assumed(data));
   }
   out += "\n";
-  if (data.prediction) {
+  if (data.prediction.device_first_seconds) {
     out += fmt::format("predicted: {} a run; {} with all on {} that it can run{}\n",
-                       human_seconds(data.prediction->seconds),
-                       human_seconds(data.prediction->device_first_seconds),
+                       human_seconds(data.prediction.seconds),
+                       human_seconds(*data.prediction.device_first_seconds),
                        data.request.device.str(), assumed(data));
   }
   for (const CopyPlacement& copy : data.copies) {

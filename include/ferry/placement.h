@@ -16,25 +16,76 @@ namespace ferry {
 
 // Which of the placements that a request with fallback allows.
 enum class PlacementPolicy : uint8_t {
-  device_first,  // every node that the device can run runs there
   fastest,       // the one with the least predicted time of kernels and copies
+  device_first,  // every node that the device can run runs there
 };
 
 FERRY_API std::string_view to_string(PlacementPolicy policy);
 // Throws invalid_argument, with the nearest word, for any other text.
 FERRY_API PlacementPolicy policy_from_string(std::string_view text);
 
+// "Nodes like this run there." Binding: a node that cannot run there, a rule that matches nothing
+// and two rules that disagree are Errors (placement) that name both.
+struct FERRY_API PlacementRule {
+  enum class Target : uint8_t {
+    node,      // by path, or by the name of an ONNX node that it came from
+    op,        // by operator: "Conv", "com.microsoft.FusedMatMul"
+    subgraph,  // every node in a body, by the path of the node that has it: "/loop"
+    tensor,    // the node that writes the value of that name
+  };
+  Target target = Target::node;
+  std::string pattern;  // '*' stands for any run of characters, '?' for one, '\\' takes away the
+                        // meaning of the next
+  Device device;
+  bool yields = false;  // earlier rules win, as in a list of --assign; else they must agree
+  std::string text;     // as it was written, for messages and the report
+
+  // "enc*=cuda:0", "op:Softmax=cpu", "subgraph:/loop=cpu", "tensor:logits=cpu". Throws
+  // invalid_argument.
+  static PlacementRule parse(std::string_view text);
+  // "cuda:0(enc*, op:Conv); cpu(*)": read in order, the first that matches a node has it. Throws
+  // invalid_argument.
+  static std::vector<PlacementRule> parse_list(std::string_view text);
+  // A file that says where nodes go: a report (ferry.placement/1) of the same model, or
+  // {"nodes": {"/enc/MatMul": "cuda:0"}}. `fingerprint` is the model's; a report with another is an
+  // Error (invalid_argument) unless it is empty. Throws io, invalid_argument.
+  static std::vector<PlacementRule> load_map(const std::string& path,
+                                             std::string_view fingerprint = {});
+};
+
+// A device that this machine need not have, for plans alone: a GPU by the name of its profile
+// ("H100", "sm_90") and its memory.
+struct FERRY_API AssumedDevice {
+  std::string profile;
+  int64_t memory_bytes = 0;  // 0: the profile's
+
+  // "sm_90,80GiB", "T4". Throws invalid_argument, with the nearest name of a profile.
+  static AssumedDevice parse(std::string_view text);
+};
+
 // What is asked of placement.
 struct FERRY_API PlacementRequest {
   Device device;  // where compute should run
+
+  // Further devices that may share the work, as in "sim:0,sim:1,cpu".
+  std::vector<Device> more_devices;
 
   // Without it, a node that `device` cannot run is an Error (placement) that lists every such node
   // and why. With it, such nodes run on the CPU and the report says so. Host values (shape
   // arithmetic and the like) are on the CPU either way.
   bool cpu_fallback = false;
 
-  // `fastest` needs cpu_fallback: without it the device is not a choice (invalid_argument).
+  // Without cpu_fallback and more_devices there is no choice, and both policies give the same.
   PlacementPolicy policy = PlacementPolicy::device_first;
+
+  std::vector<PlacementRule> rules;
+
+  // Islands of fewer nodes on a device go to the CPU, dearest first, where the CPU can run them.
+  int min_island = 1;
+
+  // Bytes that weights, activations and workspace may take on a device; what does not fit is
+  // spilled (Placement::spilled). Less than the largest single need is an Error (out_of_memory).
+  std::map<Device, int64_t> memory_limits;
 
   // Where the outputs are delivered, strings excepted, which are always on the CPU; the copies for
   // that are part of the plan.
@@ -44,11 +95,26 @@ struct FERRY_API PlacementRequest {
   // as 1, and the report lists them.
   std::map<std::string, int64_t> dims;
 
+  // One symbolic size from first to last, for which the report says where the placement changes
+  // (Placement::size_ranges). The placement itself is that of the first size.
+  struct SizeRange {
+    std::string symbol;
+    int64_t first = 1, last = 1;
+  };
+  std::optional<SizeRange> size_range;
+
+  // Devices that are planned for and need not be there. Their plans cannot be applied.
+  std::map<Device, AssumedDevice> assumed_devices;
+
+  // A file of profiles (ferry devices --calibrate) that comes before those that Ferry knows.
+  std::string profiles;
+
   // For tests: every node goes to `device` or the CPU by a hash of this seed and its name, among
   // those that support it.
   std::optional<uint64_t> random_seed;
 
-  // Parses "cpu", "cuda:0" (strict) and "cuda:0,cpu" (with fallback). Throws invalid_argument.
+  // Parses "cpu", "cuda:0" (strict), "cuda:0,cpu" (with fallback) and "sim:0,sim:1,cpu". Throws
+  // invalid_argument.
   static PlacementRequest parse(std::string_view text);
 };
 
@@ -61,13 +127,20 @@ struct ByteCount {
 // Time that a node is predicted to take on one device, its copies apart.
 struct PredictedTime {
   Device device;
-  double seconds = 0;
+  double seconds = 0;  // of one run: bodies by their trips
 };
 
 struct RejectedDevice {
   Device device;
   std::string reason;  // a reason code
   std::string detail;  // the fact behind it: "input 0 is int64"
+};
+
+// What a run would take longer (or less, below 0) if this node alone were on `device`, copies
+// included. Of a plan that is the fastest, never below 0.
+struct MoveCost {
+  Device device;
+  double seconds = 0;
 };
 
 struct NodePlacement {
@@ -78,8 +151,12 @@ struct NodePlacement {
   std::string detail;
   int island = 0;  // neighbours in execution order on one device share a number
   std::vector<RejectedDevice> rejected;
-  std::vector<PredictedTime> predicted;  // of one run, bodies by their trips; policy fastest only
+  std::vector<PredictedTime> predicted;  // on each device that can run it
+  std::vector<MoveCost> moves;           // to each other device that can run it
+  double flops = 0;                      // of one run: bodies by their trips
+  double bytes = 0;                      // read and written, as flops
   std::vector<std::string> sources;      // names of the ONNX nodes that it came from
+  std::vector<std::string> outputs;      // names and types: "y float32[batch, 4]"
 };
 
 struct WeightPlacement {
@@ -93,29 +170,76 @@ struct WeightPlacement {
 struct CopyPlacement {
   std::string value;
   Device from, to;
-  ByteCount bytes;
+  ByteCount bytes;       // of one time
   std::string when;      // "load", "run", or "trip" (each run of the body that holds it)
+  int64_t times = 1;     // in a run, as assumed for trips that nobody knows
+  double seconds = 0;    // predicted, of all times
   std::string producer;  // node path; "input" or "weight" where no node writes the value
   std::vector<std::string> consumers;  // node paths; "output" where the caller is one
-  // "feed", "weight", "activation", "output"; of what the producer's kernel moves for itself,
-  // "read_back" (a count that sizes its output) and "table" (uploaded once for given sizes).
+  // "feed", "weight", "activation", "output", "stream" (a weight that has no room on the device and
+  // is brought there in every run); of what the producer's kernel moves for itself, "read_back" (a
+  // count that sizes its output) and "table" (uploaded once for given sizes).
   std::string kind;
+};
+
+// The memory of a device under the plan, in bytes.
+struct MemoryUse {
+  int64_t weights = 0;
+  int64_t activations = 0;  // the arena's peak, outputs that live there included
+  int64_t workspace = 0;    // of kernels
+  std::optional<int64_t> limit;
+  bool known = true;  // false: some sizes are known only in a run, and are not in it
+  // Activations while each of nodes() runs; empty where sizes are not known.
+  std::vector<int64_t> steps;
+
+  int64_t peak() const { return weights + activations + workspace; }
 };
 
 struct DevicePlacement {
   Device device;
   std::string name;
   bool simulated = false;
+  bool assumed = false;  // not in this machine
   int nodes = 0;
   int64_t weight_bytes = 0;
+  std::string profile;  // the name and the source of the numbers behind its times
+  MemoryUse memory;
 };
 
-// What the policy `fastest` weighed: sums of kernels and copies, one after another.
+// A weight that the limit of a device leaves no room for.
+struct SpilledWeight {
+  std::string name;
+  int64_t bytes = 0;
+  Device device;
+  bool streamed = false;  // brought there in every run; else its nodes are on the CPU
+  double seconds = 0;     // that a run takes longer for it
+};
+
+// What a rule of the request did.
+struct RuleMatch {
+  std::string rule;
+  Device device;
+  int nodes = 0;
+};
+
+// Predicted time of one run: sums of kernels and copies, one after another.
 struct Prediction {
-  double seconds = 0;                        // of one run as placed
-  double device_first_seconds = 0;           // with every node on the device that it can run
+  double seconds = 0;  // as placed
+  double kernel_seconds = 0, copy_seconds = 0;
+  // Of other placements of the same request.
+  std::optional<double> device_first_seconds;  // every node on the device that it can run: greedy
+  std::optional<double> cpu_seconds;           // every node on the CPU
+  // No placement that keeps the memory limits takes less than this; as `seconds` without limits.
+  std::optional<double> lower_bound_seconds;
   std::vector<std::string> profiles;         // names and sources of the numbers behind it
   std::vector<std::string> assumed_symbols;  // sizes that counted as 1 in it
+};
+
+// Consecutive sizes for which the placement is the same.
+struct PlacedRange {
+  int64_t first = 1, last = 1;
+  double first_seconds = 0, last_seconds = 0;
+  std::map<Device, int> nodes;
 };
 
 // What crosses between devices in one run, in all.
@@ -126,6 +250,23 @@ struct RunCopies {
 
   int64_t bytes() const { return host_to_device + device_to_host + device_to_device; }
 };
+
+// What a run measured, for reports that set it beside what was predicted.
+struct MeasuredRun {
+  struct Step {
+    std::string node;  // as NodePlacement::name, or CopyPlacement::value
+    bool copy = false;
+    Device device;
+    double seconds = 0;
+    int64_t times = 1;
+  };
+  std::vector<Step> steps;
+  double seconds = 0;
+  std::map<Device, int64_t> peak_bytes;  // of devices that count what they hold
+};
+
+// The forms of a report.
+enum class ReportFormat : uint8_t { text, json, markdown, csv, dot, model_explorer, html };
 
 struct PlacementData;  // placement/placement.h
 
@@ -143,10 +284,14 @@ class FERRY_API Placement {
   const std::vector<CopyPlacement>& copies() const;
   RunCopies run_copies() const;
   const std::vector<DevicePlacement>& devices() const;
-  // nullopt unless the policy was `fastest`.
-  const std::optional<Prediction>& prediction() const;
+  const Prediction& prediction() const;
+  const std::vector<RuleMatch>& rules() const;          // in order of the request
+  const std::vector<SpilledWeight>& spilled() const;    // in order of spilling
+  const std::vector<PlacedRange>& size_ranges() const;  // of PlacementRequest::size_range
   // Symbolic sizes that counted as 1, since the request gave none.
   const std::vector<std::string>& assumed_symbols() const;
+  // Of the model's structure: its nodes, types and names, weights' elements apart.
+  const std::string& fingerprint() const;
 
   // One line: "placed 303/312 nodes on cuda:0; 9 on cpu (7 host_value, 2 no_kernel); 3 copies,
   // 7.4 MiB/run".
@@ -155,6 +300,11 @@ class FERRY_API Placement {
   std::string text() const;
   // Schema ferry.placement/1 (placement/placement.schema.json). Byte-identical for equal input.
   std::string json() const;
+  // Any form, with what a run measured where that is given.
+  std::string report(ReportFormat format, const MeasuredRun* measured = nullptr) const;
+  // The whole story of one node, or of the copies of one value. Throws Error not_found, with the
+  // nearest name.
+  std::string why(std::string_view node_or_value) const;
 
   const std::shared_ptr<const PlacementData>& data() const { return data_; }
 

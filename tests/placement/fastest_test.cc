@@ -181,12 +181,12 @@ TEST(Fastest, IsTheBestOfAllAssignmentsOfAGraph) {
     const Graph graph = RandomGraph(seed).make();
     const Placement placement = place(graph, fastest(), capability);
     const auto predicted =
-        static_cast<int64_t>(std::llround(placement.prediction()->seconds * 1e12));
+        static_cast<int64_t>(std::llround(placement.prediction().seconds * 1e12));
     ASSERT_EQ(predicted, cost_of(placement.data()->graph, capability));
     ASSERT_EQ(predicted, best_of_all(graph, capability));
-    ASSERT_LE(placement.prediction()->seconds, placement.prediction()->device_first_seconds);
+    ASSERT_LE(placement.prediction().seconds, *placement.prediction().device_first_seconds);
     ASSERT_EQ(placement.json(), place(graph, fastest(), capability).json());
-    better += placement.prediction()->seconds < placement.prediction()->device_first_seconds;
+    better += placement.prediction().seconds < *placement.prediction().device_first_seconds;
     for (const NodeId id : graph.order()) with_bodies += !graph.node(id).bodies.empty();
   }
   // The graphs are no trivial ones.
@@ -205,7 +205,7 @@ TEST(Fastest, SaysWhyANodeStaysOnTheCpu) {
   EXPECT_THAT(node.detail, HasSubstr(" on cpu, "));
   ASSERT_EQ(node.predicted.size(), 2u);
   EXPECT_LT(node.predicted[0].seconds, node.predicted[1].seconds);
-  EXPECT_EQ(placement.prediction()->profiles.size(), 3u);
+  EXPECT_EQ(placement.prediction().profiles.size(), 3u);
   EXPECT_THAT(placement.text(), HasSubstr("predicted: "));
 }
 
