@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "cli/dims.h"
+#include "cli/gate.h"
 #include "cli/options.h"
 #include "cli/placement_report.h"
 #include "cli/text.h"
@@ -38,14 +39,15 @@ std::string (*writer_of(const Args& args))(const Placement&) {
 
 int place(const Args& args) {
   const auto write = writer_of(args);
+  std::vector<Limit> limits;
+  if (!args.fail_on.empty()) limits = parse_limits(args.fail_on);
   const Model model = Model::load(args.model);
   PlacementRequest request = PlacementRequest::parse(args.device);
   request.policy = policy_from_string(args.policy);
   request.dims = parse_dims(args.dims);
   require_known_dims(request.dims, model);
   const Placement placement = model.plan(request);
-  std::vector<std::string> passed;
-  if (!args.fail_on.empty()) passed = passed_limits(placement, args.fail_on);
+  const std::vector<std::string> passed = passed_limits(placement, limits);
   if (!args.why.empty()) {
     print(explain_node(placement, args.why));
   } else if (args.output.empty()) {
@@ -66,7 +68,7 @@ std::function<int()> setup(Options& options) {
   options.option("--policy", args->policy, "device_first, or fastest by predicted time");
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
   options.option("--why", args->why, "one node: where it is, why, and its copies");
-  options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB");
+  options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB,cpu_flops>1%");
   options.option("-o,--output", args->output, "write the report: .json, .txt, .csv or .md");
   options.format(args->format);
   return [args] { return place(*args); };

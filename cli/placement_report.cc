@@ -3,12 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <map>
-#include <optional>
 
 #include "cli/text.h"
-#include "core/checked.h"
 #include "core/human.h"
 #include "ferry/error.h"
 
@@ -49,63 +45,6 @@ std::string markdown_row(const std::vector<std::string>& cells) {
     out += " |";
   }
   return out + "\n";
-}
-
-// ---- limits -------------------------------------------------------------------------------------
-
-[[noreturn]] void refuse_limit(const std::string& limit) {
-  throw Error(ErrorCode::invalid_argument,
-              "'" + limit +
-                  "' is no limit: expected fallback, copies>N or bytes>N, as in "
-                  "--fail-on fallback,bytes>1MiB." +
-                  suggestion(limit.substr(0, limit.find('>')), {"fallback", "copies", "bytes"}));
-}
-
-int64_t amount_of(const std::string& limit, bool is_bytes) {
-  const std::string text = limit.substr(limit.find('>') + 1);
-  const char* const last = text.data() + text.size();
-  int64_t amount = 0;
-  const auto [end, error] = std::from_chars(text.data(), last, amount);
-  static constexpr std::pair<std::string_view, int64_t> kUnits[] = {
-      {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-  const auto unit = std::ranges::find(kUnits, std::string_view(end, last),
-                                      [](const auto& entry) { return entry.first; });
-  const bool has_unit = end != last;
-  if (text.empty() || error != std::errc() || amount < 0 || unit == std::end(kUnits) ||
-      (has_unit && !is_bytes)) {
-    refuse_limit(limit);
-  }
-  const auto product = checked_mul(amount, unit->second);
-  if (!product) refuse_limit(limit);
-  return *product;
-}
-
-std::optional<std::string> fallback_passed(const Placement& placement) {
-  std::map<std::string, int> reasons;
-  for (const NodePlacement& node : placement.nodes()) {
-    if (node.device == placement.request().device) continue;
-    // What the host does better is no fallback.
-    const bool chosen =
-        node.reason == "host_value" || node.reason == "host_port" || node.reason == "cheaper_here";
-    if (!chosen) ++reasons[node.reason];
-  }
-  if (reasons.empty()) return std::nullopt;
-  std::vector<std::string> words;
-  for (const auto& [reason, count] : reasons) words.push_back(fmt::format("{} {}", count, reason));
-  return "fallback: " + joined(words, ", ") + " on the CPU";
-}
-
-std::optional<std::string> copies_passed(const Placement& placement, int64_t most) {
-  const int count = placement.run_copies().count;
-  if (count <= most) return std::nullopt;
-  return fmt::format("copies>{}: {} per run", most, count);
-}
-
-std::optional<std::string> bytes_passed(const Placement& placement, int64_t most) {
-  const RunCopies copies = placement.run_copies();
-  if (copies.bytes() <= most && !copies.open) return std::nullopt;
-  return fmt::format("bytes>{}: {} per run{}", most, copies.bytes(),
-                     copies.open ? ", and more that only data decides" : "");
 }
 
 }  // namespace
@@ -177,27 +116,6 @@ std::string placement_markdown(const Placement& placement) {
   if (!copies.empty()) {
     out += "\n" + markdown_row({"copy", "from, to", "bytes", "producer", "consumers"}) +
            "| --- | --- | --- | --- | --- |\n" + copies;
-  }
-  return out;
-}
-
-std::vector<std::string> passed_limits(const Placement& placement, const std::string& limits) {
-  std::vector<std::string> out;
-  for (size_t start = 0; start <= limits.size();) {
-    const size_t end = std::min(limits.find(',', start), limits.size());
-    const std::string limit = limits.substr(start, end - start);
-    start = end + 1;
-    std::optional<std::string> passed;
-    if (limit == "fallback") {
-      passed = fallback_passed(placement);
-    } else if (limit.starts_with("copies>")) {
-      passed = copies_passed(placement, amount_of(limit, /*is_bytes=*/false));
-    } else if (limit.starts_with("bytes>")) {
-      passed = bytes_passed(placement, amount_of(limit, /*is_bytes=*/true));
-    } else {
-      refuse_limit(limit);
-    }
-    if (passed) out.push_back(*passed);
   }
   return out;
 }

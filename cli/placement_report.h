@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "ferry/placement.h"
 
@@ -16,15 +15,5 @@ std::string explain_node(const Placement& placement, const std::string& name);
 std::string placement_csv(const Placement& placement);
 // Tables for a pull request.
 std::string placement_markdown(const Placement& placement);
-
-// Limits that a placement must keep, "fallback,copies>4,bytes>1MiB":
-//   fallback   a node is not on the requested device; those that are better on the host
-//   (host_value,
-//              host_port, cheaper_here) do not count
-//   copies>N   copies of each run
-//   bytes>N    bytes of each run; B, KiB, MiB or GiB may follow. Passed as well when only data or
-//              the number of trips decides how many there are
-// Returns a sentence for each limit that is passed. Throws Error invalid_argument for other words.
-std::vector<std::string> passed_limits(const Placement& placement, const std::string& limits);
 
 }  // namespace ferry::cli

@@ -211,12 +211,13 @@ TEST_F(Cli, PlaceKeepsLimits) {
   const Result many = run(mixer + "'fallback,copies>1,bytes>2047B'");
   EXPECT_EQ(many.code, 6);
   EXPECT_THAT(many.out, HasSubstr("copies per run: 2"));
-  EXPECT_EQ(many.err, "ferry: copies>1: 2 per run\nferry: bytes>2047: 2048 per run\n");
+  EXPECT_THAT(many.err, HasSubstr("ferry: copies>1: 2 per run: tokens cpu -> sim:0 (1.0 KiB), "));
+  EXPECT_THAT(many.err, HasSubstr("ferry: bytes>2047B: 2048 per run: tokens cpu -> sim:0 "));
 
   write_file(file("loop.onnx"), endless_loop());
   const Result open = run("place " + file("loop.onnx") + " -d sim:0,cpu --fail-on 'bytes>1GiB'");
   EXPECT_EQ(open.code, 6);
-  EXPECT_THAT(open.err, HasSubstr("and more that only data decides"));
+  EXPECT_THAT(open.err, HasSubstr("and more that only data or trips decide"));
 
   testing::ModelBuilder builder;
   builder.input("s", string, {2}).output("i", int64, {1, "n"});
@@ -224,7 +225,8 @@ TEST_F(Cli, PlaceKeepsLimits) {
   write_file(file("strings.onnx"), builder.bytes());
   const Result fallen = run("place " + file("strings.onnx") + " -d sim:0,cpu --fail-on fallback");
   EXPECT_EQ(fallen.code, 6);
-  EXPECT_EQ(fallen.err, "ferry: fallback: 1 string_type on the CPU\n");
+  EXPECT_EQ(fallen.err,
+            "ferry: fallback: 1 string_type on the CPU: NonZero_i (NonZero, string_type)\n");
 }
 
 TEST_F(Cli, PlaceWritesTables) {
