@@ -58,9 +58,11 @@ struct FERRY_API PlacementRule {
 struct FERRY_API AssumedDevice {
   std::string profile;
   int64_t memory_bytes = 0;  // 0: the profile's
+  std::string link;          // "PCIe 3"; empty: the profile's
 
-  // "sm_90,80GiB", "T4". Throws invalid_argument, with the nearest name of a profile.
-  static AssumedDevice parse(std::string_view text);
+  // "sm_90,80GiB", "T4", "H100,PCIe 4". Names are those of `profiles` (a file, as in
+  // PlacementRequest) and of Ferry. Throws invalid_argument, with the nearest name.
+  static AssumedDevice parse(std::string_view text, const std::string& profiles = {});
 };
 
 // What is asked of placement.

@@ -12,6 +12,31 @@ TEST(Human, Bytes) {
   EXPECT_EQ(human_bytes(int64_t{7} << 30), "7.0 GiB");
 }
 
+TEST(Human, BytesFromText) {
+  const std::pair<const char*, std::optional<int64_t>> cases[] = {
+      {"0", 0},
+      {"512", 512},
+      {"512B", 512},
+      {"3 KiB", 3072},
+      {"80GiB", int64_t{80} << 30},
+      {"2TiB", int64_t{2} << 40},
+      {"9223372036854775807", INT64_MAX},
+      {"8388607TiB", int64_t{8388607} << 40},
+      {"8388608TiB", std::nullopt},
+      {"9223372036854775808", std::nullopt},
+      {"", std::nullopt},
+      {"GiB", std::nullopt},
+      {"-1", std::nullopt},
+      {"+1", std::nullopt},
+      {"1.5GiB", std::nullopt},
+      {"80GB", std::nullopt},
+      {"80 ", std::nullopt},
+      {"80  GiB", std::nullopt},
+      {"80gib", std::nullopt},
+  };
+  for (const auto& [text, bytes] : cases) EXPECT_EQ(bytes_from_text(text), bytes) << text;
+}
+
 TEST(Human, Seconds) {
   EXPECT_EQ(human_seconds(0), "0 ns");
   EXPECT_EQ(human_seconds(7.56e-8), "75.6 ns");

@@ -64,19 +64,5 @@ TEST(Cost, TakesTheSlowerOfArithmeticAndMemory) {
   EXPECT_EQ(copy_picoseconds(100'000, link), 5'000'000 + 10'000'000);
 }
 
-TEST(Cost, FindsProfilesByTheNameOfTheDevice) {
-  EXPECT_EQ(profile_of("NVIDIA H100 80GB HBM3", false).name, "H100");
-  EXPECT_EQ(profile_of("NVIDIA A100-SXM4-40GB", false).name, "A100");
-  EXPECT_EQ(profile_of("NVIDIA A10", false).name, "A10");
-  EXPECT_EQ(profile_of("emulated sm_90", false).name, "H100");
-  const DeviceProfile one = profile_of("1 cores", true), four = profile_of("4 cores", true);
-  EXPECT_EQ(four.flops.at(float32), 4 * one.flops.at(float32));
-  const DeviceProfile unlisted = profile_of("Some GPU", false);
-  EXPECT_EQ(unlisted.name, "A10");
-  EXPECT_EQ(unlisted.source.substr(0, 7), "assumed");
-  EXPECT_EQ(default_link().name, "PCIe 4 x16");
-  EXPECT_GT(default_link().bytes_per_second, 0);
-}
-
 }  // namespace
 }  // namespace ferry
