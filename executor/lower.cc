@@ -124,6 +124,7 @@ class Lowering {
                   node.device.str() + " has no kernel for these sizes or types: " +
                       std::string(to_string(why.reason)) + " (" + why.detail + ").");
     }
+    check_ports(node, *step.kernel);
     if (!node.device.is_cpu()) step.site = services_.site(node);
     const bool known = node.bodies.empty() && concrete(step.inputs) && concrete(step.outputs) &&
                        host_inputs_known(step);
@@ -146,6 +147,21 @@ class Lowering {
       if (!node.bodies.empty()) add_bodies(step, node);
     }
     plan_->steps.push_back(std::move(step));
+  }
+
+  // The kernel that runs finds every input where it reads it.
+  void check_ports(const Node& node, const Kernel& kernel) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const int port = static_cast<int>(i);
+      if (node.inputs[i] == kNoValue || kernel.metadata_inputs.contains(port)) continue;
+      const bool on_host = kernel.host_inputs.contains(port);
+      const Device wanted = on_host ? Device::cpu() : node.device;
+      const Value& value = graph().value(node.inputs[i]);
+      if (value.device == wanted) continue;
+      throw Error(ErrorCode::internal, "its kernel reads input " + std::to_string(i) + " on " +
+                                           wanted.str() + ", and the placement has '" + value.name +
+                                           "' on " + value.device.str() + ".");
+    }
   }
 
   bool host_inputs_known(const Step& step) {

@@ -507,17 +507,21 @@ std::string RunState::made_by(const Step& step) const {
   return output == step.outputs.end() ? "" : ledger_name(*output);
 }
 
-// What the plan says must have crossed, however the steps went about it.
+// What must have crossed: the copies of the placed graph, whatever became of them in the plan's
+// steps and however those went about it.
 void RunState::expect_copies(CopyLedger& ledger) {
-  for (const Step& step : plan_->steps) {
-    if (step.kind != StepKind::copy) continue;
-    const Slot& from = plan_->slots[static_cast<size_t>(step.inputs[0])];
-    const Slot& to = plan_->slots[static_cast<size_t>(step.outputs[0])];
+  const Graph& graph = *plan_->graph;
+  for (const NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    if (node.op != kCopyOp) continue;
+    const SlotId source = node.inputs[0];
+    const Slot& from = plan_->slots[static_cast<size_t>(source)];
+    const Device to = graph.value(node.outputs[0]).device;
     const auto given = given_.find(from.root);
-    if (given != given_.end() && given->second.device() == to.device) continue;
-    const size_t bytes = from.concrete ? from.bytes : tensor_of(step.inputs[0]).nbytes();
+    if (given != given_.end() && given->second.device() == to) continue;
+    const size_t bytes = from.concrete ? from.bytes : tensor_of(source).nbytes();
     if (bytes > 0) {
-      ledger.expect(ledger_name(step.inputs[0]), from.device, to.device,
+      ledger.expect(ledger_name(source), graph.value(source).device, to,
                     static_cast<int64_t>(bytes));
     }
   }
