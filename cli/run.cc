@@ -160,6 +160,10 @@ std::string show(const Args& args, const Outputs& outputs, const std::vector<std
   return text;
 }
 
+int64_t copies_as_planned(const RunReport& report) {
+  return std::ranges::count_if(report.copies, &RunReport::Copy::as_planned);
+}
+
 nlohmann::ordered_json show_json(const Args& args, const Model& model, const Outputs& outputs,
                                  const RunReport& report, const std::vector<std::string>& labels) {
   nlohmann::ordered_json out{{"model", model.name()},
@@ -183,9 +187,27 @@ nlohmann::ordered_json show_json(const Args& args, const Model& model, const Out
                       {"from", copy.from.str()},
                       {"to", copy.to.str()},
                       {"bytes", copy.bytes},
-                      {"times", copy.times}});
+                      {"times", copy.times},
+                      {"planned_bytes", copy.planned_bytes},
+                      {"planned_times", copy.planned_times},
+                      {"by_kernel", copy.by_kernel}});
   }
+  out["copies_as_planned"] = copies_as_planned(report);
   return out;
+}
+
+// Entry by entry, what crossed beside what was planned.
+void note_ledger(const RunReport& report) {
+  for (const RunReport::Copy& copy : report.copies) {
+    const std::string planned =
+        copy.as_planned()
+            ? "as planned"
+            : fmt::format("planned: {} bytes, {} time(s)", copy.planned_bytes, copy.planned_times);
+    note(fmt::format("copied {}{} {} -> {}  {} bytes, {} time(s), {}",
+                     copy.by_kernel ? "for the kernel of " : "", copy.value, copy.from.str(),
+                     copy.to.str(), copy.bytes, copy.times, planned));
+  }
+  note(fmt::format("{} of {} copies as planned", copies_as_planned(report), report.copies.size()));
 }
 
 int run(Args args) {
@@ -226,13 +248,7 @@ int run(Args args) {
   if (!report.ledger_difference.empty()) {
     note("the copies of this run are not those of its placement: " + report.ledger_difference);
   }
-  if (args.copies) {
-    for (const RunReport::Copy& copy : report.copies) {
-      note(fmt::format("copied {}{} {} -> {}  {} bytes, {} time(s)",
-                       copy.by_kernel ? "for the kernel of " : "", copy.value, copy.from.str(),
-                       copy.to.str(), copy.bytes, copy.times));
-    }
-  }
+  if (args.copies || !args.report.empty()) note_ledger(report);
   if (!args.trace.empty()) write_output(args.trace, report.trace_json);
   if (!args.report.empty()) write_output(args.report, model.placement().json());
   if (!args.output.empty()) {
@@ -273,7 +289,7 @@ std::function<int()> setup(Options& options) {
   options.option("--threads", args->threads, "of the CPU; 0: one per core");
   options.option("--trace", args->trace, "write a Chrome trace of the run");
   options.option("--report", args->report, "write the placement report as JSON");
-  options.flag("--copies", args->copies, "list every copy that was made");
+  options.flag("--copies", args->copies, "list every copy, beside what was planned");
   options.format(args->format);
   return [args] { return run(*args); };
 }

@@ -1,20 +1,22 @@
 #include "executor/ledger.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace ferry {
 namespace {
 
-LedgerEntry* find(std::vector<LedgerEntry>& entries, const LedgerEntry& like) {
+template <typename Entries>  // const or not
+auto* find(Entries& entries, const LedgerEntry& like) {
   const auto at = std::ranges::find_if(entries, [&](const LedgerEntry& e) {
     return e.from == like.from && e.to == like.to && e.by_kernel == like.by_kernel &&
            e.value == like.value;
   });
-  return at == entries.end() ? nullptr : &*at;
+  return at == entries.end() ? nullptr : std::to_address(at);
 }
 
-std::string count(const LedgerEntry& entry) {
-  return std::to_string(entry.times) + " time(s), " + std::to_string(entry.bytes) + " bytes";
+std::string count(int64_t times, int64_t bytes) {
+  return std::to_string(times) + " time(s), " + std::to_string(bytes) + " bytes";
 }
 
 std::string where(const LedgerEntry& entry) {
@@ -49,22 +51,32 @@ void CopyLedger::merge(const CopyLedger& other) {
   for (const LedgerEntry& entry : other.planned_) add(planned_, entry);
 }
 
+std::vector<LedgerPair> CopyLedger::compared() const {
+  std::vector<LedgerPair> out;
+  for (const LedgerEntry& entry : planned_) {
+    const LedgerEntry* const found = find(made_, entry);
+    LedgerPair& pair = out.emplace_back(LedgerPair{entry, entry.bytes, entry.times});
+    pair.made.bytes = found == nullptr ? 0 : found->bytes;
+    pair.made.times = found == nullptr ? 0 : found->times;
+  }
+  for (const LedgerEntry& entry : made_) {
+    if (find(planned_, entry) == nullptr) out.push_back({entry, 0, 0});
+  }
+  return out;
+}
+
 std::string CopyLedger::difference() const {
   std::string out;
-  auto made = made_;
-  for (const LedgerEntry& planned : planned_) {
-    LedgerEntry* entry = find(made, planned);
-    if (entry == nullptr) {
-      out += "planned but not made: " + where(planned) + " (" + count(planned) + "). ";
-    } else if (entry->times != planned.times || entry->bytes != planned.bytes) {
-      out +=
-          "copied " + where(planned) + " " + count(*entry) + ", planned " + count(planned) + ". ";
-    }
-  }
-  auto planned = planned_;
-  for (const LedgerEntry& entry : made_) {
-    if (find(planned, entry) == nullptr) {
-      out += "made but not planned: " + where(entry) + " (" + count(entry) + "). ";
+  for (const LedgerPair& pair : compared()) {
+    if (pair.as_planned()) continue;
+    const std::string planned = count(pair.planned_times, pair.planned_bytes);
+    const std::string made = count(pair.made.times, pair.made.bytes);
+    if (pair.made.times == 0) {
+      out += "planned but not made: " + where(pair.made) + " (" + planned + "). ";
+    } else if (pair.planned_times == 0) {
+      out += "made but not planned: " + where(pair.made) + " (" + made + "). ";
+    } else {
+      out += "copied " + where(pair.made) + " " + made + ", planned " + planned + ". ";
     }
   }
   return out;

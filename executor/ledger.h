@@ -17,6 +17,14 @@ struct LedgerEntry {
   bool by_kernel = false;  // moved by the kernel that makes `value`, for itself
 };
 
+// What the plan and the run say of one value and direction.
+struct LedgerPair {
+  LedgerEntry made;  // bytes and times 0: it was not
+  int64_t planned_bytes = 0, planned_times = 0;
+
+  bool as_planned() const { return made.bytes == planned_bytes && made.times == planned_times; }
+};
+
 // Every byte that crossed between devices in one run. Entries of the same value and direction are
 // added up, those of kernels apart. Not thread-safe: one run writes it.
 class CopyLedger {
@@ -30,6 +38,9 @@ class CopyLedger {
 
   const std::vector<LedgerEntry>& made() const { return made_; }
   const std::vector<LedgerEntry>& planned() const { return planned_; }
+
+  // Each entry of either list once: in the order of the plan, then what it does not have.
+  std::vector<LedgerPair> compared() const;
 
   // "" when what was made is what was planned, else a sentence for each difference.
   std::string difference() const;

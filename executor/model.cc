@@ -304,9 +304,10 @@ void report_run(const RunOptions& options, const CopyLedger& ledger, const Trace
   if (options.report != nullptr) {
     RunReport& report = *options.report;
     report = RunReport();
-    for (const LedgerEntry& entry : ledger.made()) {
-      report.copies.push_back(
-          {entry.value, entry.from, entry.to, entry.bytes, entry.times, entry.by_kernel});
+    for (const LedgerPair& pair : ledger.compared()) {
+      const LedgerEntry& made = pair.made;
+      report.copies.push_back({made.value, made.from, made.to, made.bytes, made.times,
+                               made.by_kernel, pair.planned_bytes, pair.planned_times});
     }
     report.ledger_difference = difference;
     if (options.trace) report.trace_json = trace.json();

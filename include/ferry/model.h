@@ -82,11 +82,16 @@ struct RunReport {
   struct Copy {
     std::string value;
     Device from, to;
-    int64_t bytes = 0;
+    int64_t bytes = 0;  // that crossed, of all times; 0 for a copy that was planned and not made
     int64_t times = 0;
     bool by_kernel = false;  // what the kernel that makes `value` moved for itself, such as a count
+    int64_t planned_bytes = 0, planned_times = 0;
+
+    bool as_planned() const { return bytes == planned_bytes && times == planned_times; }
   };
-  std::vector<Copy> copies;       // everything that crossed between devices in this run
+  // Everything that crossed between devices in this run or was planned to, in the order of the
+  // plan.
+  std::vector<Copy> copies;
   std::string ledger_difference;  // "" when they are the copies that the placement planned
   std::string trace_json;         // Chrome's Trace Event Format, when asked for
   double seconds = 0;

@@ -307,9 +307,15 @@ TEST_F(Cli, RunShowsCopiesTraceAndReport) {
   const Result result = run("run " + model("net.onnx") + " -i x=ones -d sim:0 --copies --trace " +
                             file("t.json") + " --report " + file("r.json"));
   EXPECT_EQ(result.code, 0);
-  EXPECT_THAT(result.err, HasSubstr("copied x cpu -> sim:0  12 bytes, 1 time(s)"));
+  EXPECT_THAT(result.err, HasSubstr("copied x cpu -> sim:0  12 bytes, 1 time(s), as planned"));
+  EXPECT_THAT(result.err, HasSubstr("\n2 of 2 copies as planned\n"));
   EXPECT_FALSE(nlohmann::json::parse(read_file(file("t.json")))["traceEvents"].empty());
   EXPECT_FALSE(nlohmann::json::parse(read_file(file("r.json")))["copies"].empty());
+
+  const Result json = run("run " + model("net.onnx") + " -i x=ones -d sim:0 --format json");
+  const auto shown = nlohmann::json::parse(json.out);
+  EXPECT_EQ(shown["copies_as_planned"], 2);
+  EXPECT_EQ(shown["copies"][0]["planned_bytes"], 12);
 }
 
 TEST_F(Cli, MissingDevicesAndFilesHaveTheirCodes) {

@@ -48,6 +48,15 @@ TEST(Ledger, NamesEveryDifference) {
   EXPECT_THAT(text, HasSubstr("copied 'short' from cpu to sim:0 1 time(s), 4 bytes, planned"));
   EXPECT_THAT(text, HasSubstr("made but not planned: 'turned' from sim:0 to cpu"));
   EXPECT_THAT(text, HasSubstr("copied 'twice' from cpu to sim:0 2 time(s), 8 bytes, planned"));
+
+  std::string compared;
+  for (const LedgerPair& pair : ledger.compared()) {
+    compared += pair.made.value + " " + std::to_string(pair.planned_times) + "/" +
+                std::to_string(pair.made.times) + (pair.as_planned() ? "; " : " differs; ");
+  }
+  EXPECT_EQ(compared,
+            "dropped 1/0 differs; short 1/1 differs; turned 1/0 differs; twice 1/2 differs; "
+            "turned 0/1 differs; ");
 }
 
 }  // namespace
