@@ -9,6 +9,7 @@
 
 #include "cli/text.h"
 #include "ferry/error.h"
+#include "placement/diff.h"
 
 namespace ferry::cli {
 namespace {
@@ -16,18 +17,11 @@ namespace {
 // ---- what passes a limit --------------------------------------------------------------------
 // Each tells how much there is, and returns who makes it up; nothing where the limit is kept.
 
-bool fell_back(const NodePlacement& node) {
-  static constexpr std::string_view kChosen[] = {"requested", "host_value", "host_port",
-                                                 "cheaper_here", "pinned"};
-  return node.device.is_cpu() && std::ranges::find(kChosen, node.reason) == std::end(kChosen);
-}
-
 std::vector<std::string> fallen_back(const Placement& placement, double, std::string& told) {
   std::vector<std::string> offenders;
   std::map<std::string, int> reasons;
-  if (placement.request().device.is_cpu()) return offenders;
   for (const NodePlacement& node : placement.nodes()) {
-    if (!fell_back(node)) continue;
+    if (!fell_back(*placement.data(), node)) continue;
     ++reasons[node.reason];
     offenders.push_back(fmt::format("{} ({}, {})", node.name, node.op, node.reason));
   }

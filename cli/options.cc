@@ -13,7 +13,7 @@ namespace {
 
 CLI::App& app_of(void* app) { return *static_cast<CLI::App*>(app); }
 
-constexpr const Verb* kVerbs[] = {&kInfo, &kCheck,   &kPlace,  &kRun,  &kTest,
+constexpr const Verb* kVerbs[] = {&kInfo, &kCheck,   &kPlace,  &kDiff, &kRun,       &kTest,
                                   &kOps,  &kDevices, &kDoctor, &kDemo, &kCompletion};
 
 // The parser, while it is there.

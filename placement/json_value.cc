@@ -78,8 +78,8 @@ nlohmann::json parse_json(std::string_view text, std::string_view file, size_t m
   }
 }
 
-void JsonValue::refuse(const std::string& expected) const {
-  refuse_file(file_, path_ + ": expected " + expected + ", got " + shown(*json_) + ".");
+void JsonValue::refuse(const std::string& expected, const std::string& hint) const {
+  refuse_file(file_, path_ + ": expected " + expected + ", got " + shown(*json_) + "." + hint);
 }
 
 bool JsonValue::is_object() const { return json_->is_object(); }
@@ -153,11 +153,29 @@ int64_t JsonValue::integer(int64_t least, int64_t most) const {
   return json_->get<int64_t>();
 }
 
+std::string JsonValue::any_text() const {
+  if (!json_->is_string()) refuse("a text");
+  return json_->get<std::string>();
+}
+
 std::string JsonValue::text() const {
   if (!json_->is_string() || json_->get_ref<const std::string&>().empty()) {
     refuse("a text that is not empty");
   }
   return json_->get<std::string>();
+}
+
+Device JsonValue::device() const {
+  if (json_->is_string()) {
+    try {
+      return Device(json_->get_ref<const std::string&>());
+    } catch (const Error&) {  // told with its place
+    }
+  }
+  const std::vector<std::string> kinds = {"cpu", "cuda", "sim"};
+  const std::string word = json_->is_string() ? json_->get<std::string>() : "";
+  refuse("a device, such as cpu, cuda:0 or sim:0",
+         did_you_mean(word.substr(0, word.find(':')), kinds));
 }
 
 }  // namespace ferry

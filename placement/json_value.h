@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ferry/device.h"
+
 namespace ferry {
 
 // Parses JSON that a user wrote. Throws Error invalid_argument: no JSON (with line and column), a
@@ -32,10 +34,12 @@ class JsonValue {
   bool boolean() const;
   double number(double least, double most) const;
   int64_t integer(int64_t least, int64_t most) const;
-  std::string text() const;  // not empty
+  std::string text() const;      // not empty
+  std::string any_text() const;  // may be empty
+  Device device() const;
 
   // "profile.json: $.devices[0].flops: expected ..., got 3."
-  [[noreturn]] void refuse(const std::string& expected) const;
+  [[noreturn]] void refuse(const std::string& expected, const std::string& hint = {}) const;
 
  private:
   JsonValue(const nlohmann::json& json, std::string_view file, std::string path)

@@ -111,6 +111,14 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
       {"place " + net + " -o report.html", ".json, .txt, .csv or .md"},
       {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
+      {"diff " + net, "nothing to compare"},
+      {"diff " + net + " -a cpu -b gpu", "is not a device"},
+      {"diff " + net + " -a cpu --fail-on worst", "Did you mean 'worse'?"},
+      {"diff " + net + " -a cpu --format markdwn", "Did you mean 'markdown'?"},
+      {"diff " + net + " -a cpu -o d.html", ".txt, .json or .md"},
+      {"diff " + net + " " FERRY_SOURCE "/CMakePresets.json", "a placement report"},
+      {"diff /no/such.json " + net, "/no/such.json"},
+      {"diff " FERRY_SOURCE "/CMakePresets.json " + net + " -a cpu", "are for models"},
       {"place " + net + " --fail-on falback", "Did you mean 'fallback'?"},
       {"place " + net + " -d sim:0,cpu --policy fatest", "Did you mean 'fastest'?"},
       {"place " + net + " -d sim:0 --policy fastest", "allow the CPU with 'sim:0,cpu'"},
@@ -227,6 +235,34 @@ TEST_F(Cli, PlaceKeepsLimits) {
   EXPECT_EQ(fallen.code, 6);
   EXPECT_EQ(fallen.err,
             "ferry: fallback: 1 string_type on the CPU: NonZero_i (NonZero, string_type)\n");
+}
+
+TEST_F(Cli, DiffComparesModelsAndReports) {
+  const std::string net = model("net.onnx");
+  const Result devices = run("diff " + net + " -a cpu -b sim:0");
+  EXPECT_EQ(devices.code, 0) << devices.err;
+  EXPECT_THAT(devices.out, HasSubstr("cpu -> sim:0"));
+  EXPECT_THAT(devices.out, HasSubstr("copies of a run"));
+
+  EXPECT_EQ(run("place " + net + " -d cpu -o " + file("a.json")).code, 0);
+  EXPECT_EQ(run("place " + net + " -d sim:0 -o " + file("b.json")).code, 0);
+  const std::string reports = "diff " + file("a.json") + " " + file("b.json");
+  const Result worse = run(reports + " --fail-on worse -o " + file("d.md"));
+  EXPECT_EQ(worse.code, 6);
+  EXPECT_THAT(worse.err, HasSubstr("ferry: worse: copies of a run: 2, before 0\n"));
+  EXPECT_THAT(read_file(file("d.md")), StartsWith("### Placement: "));
+  EXPECT_EQ(run("diff " + file("b.json") + " " + file("a.json") + " --fail-on worse").code, 0);
+  // A report stands for the plan that it was made of.
+  const Result same = run("diff " + file("b.json") + " " + net + " -b sim:0 --format json");
+  EXPECT_TRUE(nlohmann::json::parse(same.out)["same"]) << same.out;
+
+  // Two exporters, whose names differ.
+  const Result exporters =
+      run("diff " + net + " " + model("net_torchscript.onnx") + " -d sim:0 --format json");
+  const auto json = nlohmann::json::parse(exporters.out);
+  EXPECT_TRUE(json["nodes"]["added"].empty());
+  EXPECT_TRUE(json["nodes"]["gone"].empty());
+  EXPECT_FALSE(json["nodes"]["renamed"].empty());
 }
 
 TEST_F(Cli, PlaceWritesTables) {

@@ -1,0 +1,132 @@
+#include "placement/diff.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/dims.h"
+#include "cli/options.h"
+#include "cli/text.h"
+#include "core/files.h"
+#include "ferry/ferry.h"
+#include "placement/report_reader.h"
+
+namespace ferry::cli {
+namespace {
+
+struct Args {
+  std::string a, b, device, a_device, b_device, policy = "device_first", format = "text", output,
+                                                fail_on;
+  std::vector<std::string> dims;
+};
+
+using Face = std::string (*)(const PlacementDiff& diff, const std::string& before,
+                             const std::string& after);
+
+struct Format {
+  std::string_view name, ending;
+  Face face;
+};
+constexpr Format kFormats[] = {
+    {"text", ".txt", diff_text}, {"json", ".json", diff_json}, {"markdown", ".md", diff_markdown}};
+
+Face face_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Format& format : kFormats) {
+    if (name == format.name) return format.face;
+    names.emplace_back(format.name);
+  }
+  throw Error(ErrorCode::invalid_argument, "'" + name +
+                                               "' is not a format: expected text, json or "
+                                               "markdown." +
+                                               suggestion(name, names));
+}
+
+// By the ending of the file; by --format where there is none.
+Face face_of(const Args& args) {
+  const Face named = face_named(args.format);
+  if (args.output.empty() || args.output == "-") return named;
+  for (const Format& format : kFormats) {
+    if (args.output.ends_with(format.ending)) return format.face;
+  }
+  throw Error(ErrorCode::invalid_argument,
+              "'" + args.output + "': a comparison is a .txt, .json or .md file, or - for stdout.");
+}
+
+struct Side {
+  std::string title;  // "net.onnx on sim:0"
+  std::shared_ptr<const PlacementData> data;
+};
+
+// A report, or the plan of a model for `device`.
+Side side_of(const std::string& path, const std::string& device, const Args& args) {
+  if (path.ends_with(".json")) {
+    if (!device.empty()) {
+      throw Error(
+          ErrorCode::invalid_argument,
+          "'" + path + "' is a report, which has its devices; -d, -a and -b are for models.");
+    }
+    auto report = read_report(read_file(path), path);
+    const std::string title = path + ", " + report->model + " on " + report->request.device.str();
+    return {title, std::move(report)};
+  }
+  const Model model = Model::load(path);
+  PlacementRequest request = PlacementRequest::parse(device.empty() ? "cpu" : device);
+  request.policy = policy_from_string(args.policy);
+  request.dims = parse_dims(args.dims);
+  require_known_dims(request.dims, model);
+  return {path + " on " + (device.empty() ? "cpu" : device), model.plan(request).data()};
+}
+
+int diff(const Args& args) {
+  const Face face = face_of(args);
+  if (!args.fail_on.empty() && args.fail_on != "worse") {
+    throw Error(ErrorCode::invalid_argument, "--fail-on " + args.fail_on + ": expected worse." +
+                                                 suggestion(args.fail_on, {"worse"}));
+  }
+  if (args.b.empty() && args.a_device.empty() && args.b_device.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "there is nothing to compare '" + args.a +
+                    "' with: name a second model or report, or two devices with -a and -b.");
+  }
+  const auto device_of = [&](const std::string& own) { return own.empty() ? args.device : own; };
+  const Side before = side_of(args.a, device_of(args.a_device), args);
+  const Side after = side_of(args.b.empty() ? args.a : args.b, device_of(args.b_device), args);
+  const PlacementDiff found = ferry::diff(*before.data, *after.data);
+  const std::string text = face(found, before.title, after.title);
+  if (args.output.empty()) {
+    print(text);
+  } else {
+    write_output(args.output, text);
+    note(diff_summary(found));
+  }
+  if (args.fail_on.empty()) return kOk;
+  const std::vector<std::string> worse = what_is_worse(found);
+  for (const std::string& sentence : worse) {
+    std::fprintf(stderr, "ferry: worse: %s\n", sentence.c_str());
+  }
+  return worse.empty() ? kOk : kGate;
+}
+
+std::function<int()> setup(Options& options) {
+  const auto args = std::make_shared<Args>();
+  options.positional("A", args->a, "an ONNX file, or a report (.json) of ferry place");
+  options.optional_positional("B", args->b, "another; without it, A on two devices");
+  options.option("-d,--device", args->device, "of models: cpu, sim:0, cuda:0, 'sim:0,cpu'");
+  options.option("-a,--a-device", args->a_device, "of A alone");
+  options.option("-b,--b-device", args->b_device, "of B alone");
+  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
+  options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
+  options.option("--fail-on", args->fail_on, "worse: more fallback, copies, bytes or time");
+  options.option("-o,--output", args->output, "write it: .txt, .json or .md");
+  options.option("--format", args->format, "text, json or markdown");
+  return [args] { return diff(*args); };
+}
+
+}  // namespace
+
+const Verb kDiff{"diff", "What moved between two placements, and why",
+                 "  ferry diff net.onnx -a cpu -b sim:0,cpu\n"
+                 "  ferry diff main.json branch.json --fail-on worse -o comment.md",
+                 setup};
+
+}  // namespace ferry::cli

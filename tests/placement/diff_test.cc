@@ -1,0 +1,185 @@
+#include "placement/diff.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/fake_capability.h"
+#include "tests/support/graph_builder.h"
+
+namespace ferry {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const Device kCpu, kSim(DeviceKind::sim, 0);
+
+struct Names {
+  std::string a = "/a", b = "/b", y = "/y", w = "w";
+};
+
+// x -> Relu -> Neg -> Add(w) -> y
+Placement placed(const std::string& device, const std::set<std::string>& missing = {},
+                 const Names& names = {}) {
+  GraphBuilder build;
+  build.input("x", {2, 3});
+  build.constant(names.w, Tensor::from({10, 20, 30}));
+  build.node("Relu", {"x"}, {"a"}).name = names.a;
+  build.node("Neg", {"a"}, {"b"}).name = names.b;
+  build.node("Add", {"b", names.w}, {"y"}).name = names.y;
+  FakeCapability capability;
+  for (const std::string& op : missing) {
+    capability.missing[op] = Support::no(ReasonCode::no_kernel, op + " by order of the test");
+  }
+  return place(build.outputs({"y"}), PlacementRequest::parse(device), capability);
+}
+
+std::string names_of(const std::vector<NodePair>& pairs) {
+  std::string out;
+  for (const NodePair& pair : pairs) out += pair.before->name + ">" + pair.after->name + " ";
+  return out;
+}
+
+TEST(Diff, EqualPlacementsAreTheSame) {
+  const Placement one = placed("sim:0"), other = placed("sim:0");
+  const PlacementDiff found = diff(*one.data(), *other.data());
+  EXPECT_TRUE(found.same());
+  EXPECT_EQ(diff_summary(found), "the placements are the same");
+  EXPECT_THAT(what_is_worse(found), IsEmpty());
+}
+
+TEST(Diff, SaysWhatMovedAndWhy) {
+  const Placement one = placed("sim:0"), other = placed("sim:0,cpu", {"Neg"});
+  const PlacementDiff found = diff(*one.data(), *other.data());
+  EXPECT_FALSE(found.same());
+  EXPECT_EQ(names_of(found.moved), "/b>/b ");
+  EXPECT_EQ(found.moved[0].after->reason, "no_kernel");
+  ASSERT_EQ(found.copies_added.size(), 2u);
+  EXPECT_EQ(found.copies_added[0]->value, "a");
+  EXPECT_THAT(found.copies_gone, IsEmpty());
+  EXPECT_THAT(what_is_worse(found),
+              ElementsAre("nodes that fell back: 1, before 0", "copies of a run: 4, before 2",
+                          "bytes of a run: 96, before 48"));
+  // The other way it is better.
+  const PlacementDiff back = diff(*other.data(), *one.data());
+  EXPECT_THAT(what_is_worse(back), IsEmpty());
+  EXPECT_EQ(back.copies_gone.size(), 2u);
+
+  const std::string text = diff_text(found, "one", "other");
+  EXPECT_THAT(text, HasSubstr("  /b    Neg  sim:0 -> cpu  no_kernel, Neg by order of the test  "
+                              "requested\n"));
+  EXPECT_THAT(text, HasSubstr("1 node(s) moved; copies of a run 2 -> 4; bytes of a run 48 B -> "
+                              "96 B"));
+  EXPECT_THAT(text, HasSubstr("copies added (2)"));
+}
+
+TEST(Diff, WeightsHaveHomes) {
+  const Placement one = placed("sim:0"), other = placed("sim:0,cpu", {"Add"});
+  const PlacementDiff found = diff(*one.data(), *other.data());
+  ASSERT_EQ(found.weights_moved.size(), 1u);
+  EXPECT_THAT(found.weights_moved[0].before->homes, ElementsAre(kSim));
+  EXPECT_THAT(found.weights_moved[0].after->homes, ElementsAre(kCpu));
+  EXPECT_THAT(diff_text(found, "", ""), HasSubstr("  w       12 B   cpu    sim:0"));
+}
+
+TEST(Diff, PairsNodesThatOnlyHaveOtherNames) {
+  const Placement one = placed("sim:0");
+  const Placement other =
+      placed("sim:0,cpu", {"Neg"}, {"node_relu", "node_neg", "node_add", "weight"});
+  const PlacementDiff found = diff(*one.data(), *other.data());
+  EXPECT_EQ(names_of(found.renamed), "/a>node_relu /b>node_neg /y>node_add ");
+  EXPECT_EQ(names_of(found.moved), "/b>node_neg ");
+  EXPECT_THAT(found.nodes_added, IsEmpty());
+  EXPECT_THAT(found.nodes_gone, IsEmpty());
+  EXPECT_THAT(found.weights_gone, IsEmpty());
+  EXPECT_EQ(found.copies_added.size(), 2u);
+}
+
+TEST(Diff, PairsBySourcesBeforeOrder) {
+  // Two nodes of one operator, whose names were swapped and whose sources tell.
+  const auto model = [](const std::string& first, const std::string& second, Device device) {
+    auto data = std::make_shared<PlacementData>();
+    for (const std::string& name : {first, second}) {
+      NodePlacement node;
+      node.name = name + (device == kCpu ? "" : "_2");
+      node.op = "Conv";
+      node.device = device;
+      node.sources = {name};
+      data->nodes.push_back(node);
+    }
+    return data;
+  };
+  const auto one = model("p", "q", kCpu), other = model("q", "p", kSim);
+  EXPECT_EQ(names_of(diff(*one, *other).moved), "q>q_2 p>p_2 ");
+}
+
+TEST(Diff, NodesThatCameAndWentAreNotPaired) {
+  const Placement one = placed("sim:0");
+  auto data = std::make_shared<PlacementData>(*one.data());
+  NodePlacement more;
+  more.name = "/more";
+  more.op = "Relu";
+  more.device = kSim;
+  data->nodes.push_back(more);
+  const PlacementDiff found = diff(*one.data(), *data);
+  ASSERT_EQ(found.nodes_added.size(), 1u);
+  EXPECT_EQ(found.nodes_added[0]->name, "/more");
+  EXPECT_EQ(diff(*data, *one.data()).nodes_gone.size(), 1u);
+}
+
+TEST(Diff, PredictedTimeIsWorseOnlyWhereBothKnowIt) {
+  auto one = std::make_shared<PlacementData>(*placed("sim:0").data()), other = one;
+  other = std::make_shared<PlacementData>(*one);
+  other->prediction.seconds = 2e-3;
+  EXPECT_THAT(what_is_worse(diff(*one, *other)), IsEmpty());
+  one->prediction.seconds = 1e-3;
+  EXPECT_THAT(what_is_worse(diff(*one, *other)),
+              ElementsAre("predicted time of a run: 2 ms, before 1 ms"));
+  EXPECT_THAT(diff_text(diff(*one, *other), "", ""), HasSubstr("+100.0 %"));
+  other->prediction.seconds = 1e-3 * (1 + 1e-9);
+  EXPECT_THAT(what_is_worse(diff(*one, *other)), IsEmpty());
+}
+
+TEST(Diff, JsonHasEveryList) {
+  const Placement one = placed("sim:0"), other = placed("sim:0,cpu", {"Neg"});
+  const auto json = nlohmann::json::parse(diff_json(diff(*one.data(), *other.data()), "a", "b"));
+  EXPECT_EQ(json["schema"], "ferry.diff/1");
+  EXPECT_EQ(json["nodes"]["moved"][0]["after"]["reason"]["code"], "no_kernel");
+  EXPECT_EQ(json["copies"]["added"].size(), 2u);
+  EXPECT_EQ(json["worse"].size(), 3u);
+  EXPECT_FALSE(json["same"]);
+}
+
+TEST(Diff, MarkdownCannotBeBrokenByNames) {
+  const Placement one = placed("sim:0", {}, {.b = "/b|</details>\n# `x`"});
+  const Placement other = placed("sim:0,cpu", {"Neg"}, {.b = "/b|</details>\n# `x`"});
+  const std::string text =
+      diff_markdown(diff(*one.data(), *other.data()), "main.json", "branch.json");
+  EXPECT_THAT(text, HasSubstr("### Placement: 1 node(s) moved"));
+  EXPECT_THAT(text, HasSubstr("| copies of a run | 2 | 4 | +2 |"));
+  EXPECT_THAT(text, HasSubstr("> - copies of a run: 4, before 2"));
+  EXPECT_THAT(text, HasSubstr("| /b\\|\\</details> # \\`x\\` | Neg | sim:0 -> cpu |"));
+  EXPECT_THAT(text, Not(HasSubstr("\n# ")));
+}
+
+TEST(Diff, LongListsSayHowMuchIsLeftOut) {
+  auto one = std::make_shared<PlacementData>(), other = std::make_shared<PlacementData>();
+  for (int i = 0; i < 25; ++i) {
+    NodePlacement node;
+    node.name = "/n" + std::to_string(i);
+    node.op = "Relu";
+    one->nodes.push_back(node);
+    node.device = kSim;
+    other->nodes.push_back(node);
+  }
+  const std::string text = diff_text(diff(*one, *other), "", "");
+  EXPECT_THAT(text, HasSubstr("nodes on another device (25)"));
+  EXPECT_THAT(text, HasSubstr("and 5 more; the JSON form has all"));
+  EXPECT_THAT(text, Not(HasSubstr("/n24")));
+}
+
+}  // namespace
+}  // namespace ferry
