@@ -110,7 +110,7 @@ void Graph::replace_uses_in(NodeId id, ValueId from, ValueId to) {
 
 void Graph::remove_node(NodeId id) {
   for (const ValueId output : nodes_[id].outputs) {
-    if (output != kNoValue) values_[output].producer = kNoNode;
+    if (output != kNoValue && values_[output].producer == id) values_[output].producer = kNoNode;
   }
   std::erase(order_, id);
 }
@@ -119,7 +119,7 @@ void Graph::remove_nodes(const std::vector<bool>& dead) {
   for (const NodeId id : order_) {
     if (!dead[static_cast<size_t>(id)]) continue;
     for (const ValueId output : nodes_[id].outputs) {
-      if (output != kNoValue) values_[output].producer = kNoNode;
+      if (output != kNoValue && values_[output].producer == id) values_[output].producer = kNoNode;
     }
   }
   std::erase_if(order_, [&](NodeId id) { return dead[static_cast<size_t>(id)]; });
@@ -132,9 +132,12 @@ void Graph::take_over_output(NodeId id, size_t port, ValueId value) {
   values_[value].producer_output = static_cast<int>(port);
 }
 
-std::string Graph::unique_name(std::string_view stem) const {
+std::string Graph::unique_name(std::string_view stem) {
+  for (; names_.counted < values_.size(); ++names_.counted) {
+    names_.taken.insert(values_[names_.counted].name);
+  }
   std::string candidate(stem);
-  for (int i = 1; find_value(candidate) != kNoValue; ++i) {
+  for (int i = 1; names_.taken.contains(candidate); ++i) {
     candidate = std::string(stem) + "_" + std::to_string(i);
   }
   return candidate;
@@ -164,7 +167,7 @@ class Verifier {
       if (id != kNoValue) written_[id] = true;
     }
     for (const NodeId id : graph_.order()) check_node(id);
-    for (const ValueId id : graph_.outputs()) require_readable(id, "the graph's outputs");
+    for (const ValueId id : graph_.outputs()) require_readable(id, nullptr);
   }
 
  private:
@@ -175,36 +178,44 @@ class Verifier {
 
   void check_names() const {
     std::unordered_set<std::string_view> seen;
+    seen.reserve(static_cast<size_t>(graph_.value_count()));
     for (ValueId id = 0; id < graph_.value_count(); ++id) {
       const std::string& name = graph_.value(id).name;
       if (!name.empty() && !seen.insert(name).second) fail("two values are named '" + name + "'");
     }
   }
 
-  void require_readable(ValueId id, const std::string& reader) const {
-    if (id < 0 || id >= graph_.value_count()) fail(reader + " reads a value that does not exist");
+  // `reader`: nullptr for the graph's outputs.
+  void require_readable(ValueId id, const Node* reader) const {
+    const auto who = [&] {
+      return reader == nullptr ? std::string("the graph's outputs") : describe(*reader);
+    };
+    if (id < 0 || id >= graph_.value_count()) fail(who() + " reads a value that does not exist");
     if (!written_[id] && !graph_.value(id).is_constant()) {
-      fail(reader + " reads '" + graph_.value(id).name + "' before it is written");
+      fail(who() + " reads '" + graph_.value(id).name + "' before it is written");
     }
+  }
+
+  static std::string describe(const Node& node) {
+    return "node '" + node.name + "' (" + node.op + ")";
   }
 
   void check_node(NodeId id) {
     const Node& node = graph_.node(id);
-    const std::string who = "node '" + node.name + "' (" + node.op + ")";
     for (const ValueId input : node.inputs) {
       if (input == kNoValue) continue;
-      require_readable(input, who);
-      check_device(node, input, who);
+      require_readable(input, &node);
+      check_device(node, input);
     }
     if (node.attributes.has("activation_params") &&
         (!takes_activation(node.op) || !find_activation(node.attributes))) {
-      fail(who + " has an activation that it does not take");
+      fail(describe(node) + " has an activation that it does not take");
     }
-    for (const ValueId capture : node.captures) require_readable(capture, who);
+    for (const ValueId capture : node.captures) require_readable(capture, &node);
     for (const auto& body : node.bodies) {
       if (body->captures().size() != node.captures.size()) {
-        fail(who + " has " + std::to_string(node.captures.size()) + " captures, its body " +
-             std::to_string(body->captures().size()));
+        fail(describe(node) + " has " + std::to_string(node.captures.size()) +
+             " captures, its body " + std::to_string(body->captures().size()));
       }
       Verifier(*body, after_).run();
     }
@@ -214,17 +225,17 @@ class Verifier {
       const Value& value = graph_.value(output);
       if (written_[output]) fail("'" + value.name + "' is written twice");
       if (value.producer != id || value.producer_output != static_cast<int>(i)) {
-        fail("'" + value.name + "' does not know that " + who + " writes it");
+        fail("'" + value.name + "' does not know that " + describe(node) + " writes it");
       }
       written_[output] = true;
     }
   }
 
-  void check_device(const Node& node, ValueId input, const std::string& who) const {
+  void check_device(const Node& node, ValueId input) const {
     const Value& value = graph_.value(input);
     if (node.op == kCopyOp) {
       if (value.device == graph_.value(node.outputs[0]).device) {
-        fail(who + " copies '" + value.name + "' to the device that it is on");
+        fail(describe(node) + " copies '" + value.name + "' to the device that it is on");
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "ferry/device.h"
@@ -40,7 +41,7 @@ struct Type {
 
 // An SSA value: written by one node, or a graph input, or a constant.
 struct Value {
-  std::string name;  // ONNX's; unique in its graph
+  std::string name;  // ONNX's; unique in its graph, and never changed in it
   Type type;
   Tensor constant;  // defined for weights and folded values; always on the CPU
   // For small integer tensors whose elements are known sizes though not constants, in row-major
@@ -112,12 +113,13 @@ class Graph {
   // ---- changing -----------------------------------------------------------------------------
   void replace_uses(ValueId from, ValueId to);  // in nodes and graph outputs
   void replace_uses_in(NodeId node, ValueId from, ValueId to);
-  void remove_node(NodeId id);  // its outputs lose their producer; nothing may read them
+  // What they still write loses its producer; nothing may read it. Each call walks the order once.
+  void remove_node(NodeId id);
   void remove_nodes(const std::vector<bool>& dead);  // by node id
   // Makes `value` output `port` of `node`, instead of the value that it writes now.
   void take_over_output(NodeId node, size_t port, ValueId value);
   // A name that no value of this graph has yet, starting with `stem`.
-  std::string unique_name(std::string_view stem) const;
+  std::string unique_name(std::string_view stem);
 
   // ---- the model's own facts, on the outermost graph -------------------------------------------
   std::string name;
@@ -127,10 +129,23 @@ class Graph {
   std::string producer;  // "pytorch 2.13.0"
 
  private:
+  // Names of values for unique_name(), which brings it up to date; a copy of the graph begins anew.
+  struct Names {
+    Names() = default;
+    Names(const Names&) {}
+    Names(Names&&) = default;
+    Names& operator=(const Names&) { return *this = Names(); }
+    Names& operator=(Names&&) = default;
+
+    std::unordered_set<std::string> taken;
+    size_t counted = 0;  // values whose names are in it
+  };
+
   std::vector<Node> nodes_;
   std::vector<Value> values_;
   std::vector<NodeId> order_;
   std::vector<ValueId> inputs_, captures_, outputs_;
+  Names names_;
 };
 
 // Checks every invariant above and throws Error internal naming `after`, the pass that just ran:

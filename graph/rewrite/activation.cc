@@ -90,7 +90,7 @@ NodeId product_of(const Graph& graph, const Readers& readers, ValueId value, siz
   return is_free ? x.producer : kNoNode;
 }
 
-bool fold(Graph& graph, const Readers& readers, NodeId id) {
+bool fold(Graph& graph, const Readers& readers, NodeId id, std::vector<bool>& dead) {
   const Node& node = graph.node(id);
   if (node.op == "Mul") {
     const NodeId sigmoid = sigmoid_of(graph, readers, node);
@@ -101,8 +101,8 @@ bool fold(Graph& graph, const Readers& readers, NodeId id) {
     const std::vector<std::string>& sources = graph.node(sigmoid).sources;
     target.sources.insert(target.sources.end(), sources.begin(), sources.end());
     set_activation(target.attributes, {ActivationKind::swish, {1}});
-    absorb(graph, id, product);
-    graph.remove_node(sigmoid);
+    absorb(graph, id, product, dead);
+    dead[static_cast<size_t>(sigmoid)] = true;
     return true;
   }
   const std::optional<Activation> activation = activation_by(graph, node);
@@ -110,7 +110,7 @@ bool fold(Graph& graph, const Readers& readers, NodeId id) {
   const NodeId product = product_of(graph, readers, node.inputs[0], 1);
   if (product == kNoNode) return false;
   set_activation(graph.node(product).attributes, *activation);
-  absorb(graph, id, product);
+  absorb(graph, id, product, dead);
   return true;
 }
 
@@ -118,12 +118,13 @@ bool fold(Graph& graph, const Readers& readers, NodeId id) {
 
 bool fold_activation(Graph& graph) {
   bool changed = false;
-  const std::vector<NodeId> order = graph.order();
+  std::vector<bool> dead(static_cast<size_t>(graph.node_capacity()), false);
   const Readers readers = graph.consumers();
-  for (const NodeId id : order) {
+  for (const NodeId id : graph.order()) {
     for (const auto& body : graph.node(id).bodies) changed |= fold_activation(*body);
-    changed |= fold(graph, readers, id);
+    changed |= fold(graph, readers, id, dead);
   }
+  graph.remove_nodes(dead);
   return changed;
 }
 

@@ -14,7 +14,7 @@
 namespace ferry {
 namespace {
 
-bool fold(Graph& graph, NodeId id, NodeId conv) {
+bool fold(Graph& graph, NodeId id, NodeId conv, std::vector<bool>& dead) {
   const Node& norm = graph.node(id);
   for (size_t i = 1; i < norm.outputs.size(); ++i) {
     if (norm.outputs[i] != kNoValue) return false;
@@ -56,7 +56,7 @@ bool fold(Graph& graph, NodeId id, NodeId conv) {
   target.inputs.resize(3);
   target.inputs[1] = new_weight;
   target.inputs[2] = new_bias;
-  absorb(graph, id, conv);
+  absorb(graph, id, conv, dead);
   return true;
 }
 
@@ -64,15 +64,16 @@ bool fold(Graph& graph, NodeId id, NodeId conv) {
 
 bool fold_batch_normalization(Graph& graph) {
   bool changed = false;
-  const std::vector<NodeId> order = graph.order();
+  std::vector<bool> dead(static_cast<size_t>(graph.node_capacity()), false);
   const auto readers = graph.consumers();
-  for (const NodeId id : order) {
+  for (const NodeId id : graph.order()) {
     for (const auto& body : graph.node(id).bodies) changed |= fold_batch_normalization(*body);
     const Node& node = graph.node(id);
     if (node.op != "BatchNormalization" || node.inputs.empty()) continue;
     const NodeId conv = sole_producer(graph, readers, node.inputs[0], {"Conv"});
-    if (conv != kNoNode) changed |= fold(graph, id, conv);
+    if (conv != kNoNode) changed |= fold(graph, id, conv, dead);
   }
+  graph.remove_nodes(dead);
   return changed;
 }
 

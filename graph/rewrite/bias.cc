@@ -42,7 +42,7 @@ bool is_channel_vector(Shape shape, const Channels& channels) {
   return std::ranges::all_of(shape.begin() + 1, shape.end(), [](int64_t n) { return n == 1; });
 }
 
-bool fold(Graph& graph, NodeId id, NodeId product, ValueId constant) {
+bool fold(Graph& graph, NodeId id, NodeId product, ValueId constant, std::vector<bool>& dead) {
   const Node& target = graph.node(product);
   if (target.inputs.size() > 2 && target.inputs[2] != kNoValue) return false;
   if (target.attributes.has("activation")) return false;
@@ -63,7 +63,7 @@ bool fold(Graph& graph, NodeId id, NodeId product, ValueId constant) {
   node.inputs.resize(3);
   node.inputs[2] = vector;
   if (node.op == "Gemm") node.attributes.set("beta", 1.0f);
-  absorb(graph, id, product);
+  absorb(graph, id, product, dead);
   return true;
 }
 
@@ -71,21 +71,22 @@ bool fold(Graph& graph, NodeId id, NodeId product, ValueId constant) {
 
 bool fold_bias(Graph& graph) {
   bool changed = false;
-  const std::vector<NodeId> order = graph.order();
+  std::vector<bool> dead(static_cast<size_t>(graph.node_capacity()), false);
   const auto readers = graph.consumers();
-  for (const NodeId id : order) {
+  for (const NodeId id : graph.order()) {
     for (const auto& body : graph.node(id).bodies) changed |= fold_bias(*body);
     if (graph.node(id).op != "Add") continue;
     for (const size_t port : {0, 1}) {
       const Node& add = graph.node(id);
       const NodeId product = sole_producer(graph, readers, add.inputs[port],
                                            {"Conv", "ConvTranspose", "Gemm", "MatMul"});
-      if (product != kNoNode && fold(graph, id, product, add.inputs[1 - port])) {
+      if (product != kNoNode && fold(graph, id, product, add.inputs[1 - port], dead)) {
         changed = true;
         break;
       }
     }
   }
+  graph.remove_nodes(dead);
   return changed;
 }
 

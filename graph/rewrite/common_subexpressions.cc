@@ -30,10 +30,17 @@ bool may_share(const Graph& graph, const Node& earlier, const Node& later) {
 bool share_common_subexpressions(Graph& graph) {
   bool changed = false;
   std::map<std::pair<std::string, std::vector<ValueId>>, std::vector<NodeId>> seen;
-  const std::vector<NodeId> order = graph.order();
-  for (const NodeId id : order) {
-    for (const auto& body : graph.node(id).bodies) changed |= share_common_subexpressions(*body);
-    const Node& node = graph.node(id);
+  // Values whose readers read another: all of them come later in the order.
+  std::vector<ValueId> replaced(static_cast<size_t>(graph.value_count()), kNoValue);
+  std::vector<bool> dead(static_cast<size_t>(graph.node_capacity()), false);
+  for (const NodeId id : graph.order()) {
+    Node& node = graph.node(id);
+    for (auto* list : {&node.inputs, &node.captures}) {
+      for (ValueId& value : *list) {
+        if (value != kNoValue && replaced[value] != kNoValue) value = replaced[value];
+      }
+    }
+    for (const auto& body : node.bodies) changed |= share_common_subexpressions(*body);
     if (!node.bodies.empty() || node.inputs.empty() || is_unique(node)) continue;
     auto& candidates = seen[{node.op, node.inputs}];
     const auto twin = std::ranges::find_if(
@@ -44,12 +51,12 @@ bool share_common_subexpressions(Graph& graph) {
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) {
-        graph.replace_uses(node.outputs[i], graph.node(*twin).outputs[i]);
+        replaced[node.outputs[i]] = graph.node(*twin).outputs[i];
       }
     }
-    graph.remove_node(id);
-    changed = true;
+    dead[static_cast<size_t>(id)] = changed = true;
   }
+  graph.remove_nodes(dead);
   return changed;
 }
 

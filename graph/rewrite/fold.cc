@@ -37,12 +37,12 @@ ValueId add_constant_values(Graph& graph, std::string_view stem, const std::vect
   return graph.add_constant(graph.unique_name(stem), std::move(tensor));
 }
 
-void absorb(Graph& graph, NodeId id, NodeId producer) {
+void absorb(Graph& graph, NodeId id, NodeId producer, std::vector<bool>& dead) {
   const ValueId output = graph.node(id).outputs[0];
   Node& target = graph.node(producer);
   const Node& absorbed = graph.node(id);
   target.sources.insert(target.sources.end(), absorbed.sources.begin(), absorbed.sources.end());
-  graph.remove_node(id);
+  dead[static_cast<size_t>(id)] = true;
   graph.take_over_output(producer, 0, output);
 }
 

@@ -19,7 +19,8 @@ std::vector<double> constant_values(const Graph& graph, ValueId id);
 ValueId add_constant_values(Graph& graph, std::string_view stem, const std::vector<double>& values,
                             Shape shape, DType dtype);
 
-// `producer` writes output 0 of `node` itself, and `node` goes.
-void absorb(Graph& graph, NodeId node, NodeId producer);
+// `producer` writes output 0 of `node` itself, and `node` is to go: the caller removes what is
+// `dead` in the end.
+void absorb(Graph& graph, NodeId node, NodeId producer, std::vector<bool>& dead);
 
 }  // namespace ferry
