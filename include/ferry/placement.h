@@ -258,8 +258,8 @@ struct MeasuredRun {
   struct Step {
     std::string node;  // as NodePlacement::name, or CopyPlacement::value
     bool copy = false;
-    Device device;
-    double seconds = 0;
+    Device device;       // that runs it; of a copy, where it goes
+    double seconds = 0;  // of all times
     int64_t times = 1;
   };
   std::vector<Step> steps;
