@@ -10,10 +10,12 @@ namespace {
 
 constexpr std::string_view kDevices = "cpu sim:0 cuda:0";
 
-// Words that may follow the option, or "" where files may.
-std::string_view values_of(const OptionInfo& option) {
+// Words that may follow the option of the verb, or "" where files may.
+std::string_view values_of(const VerbInfo& verb, const OptionInfo& option) {
   if (option.long_names.empty()) return "";
-  if (option.long_names[0] == "format") return "text json";
+  if (option.long_names[0] == "format") {
+    return verb.name == "place" ? "text json csv markdown dot html model_explorer" : "text json";
+  }
   if (option.long_names[0] == "policy") return "device_first fastest";
   if (option.long_names[0] == "device" || option.long_names[0] == "outputs-on") return kDevices;
   return "";
@@ -38,7 +40,7 @@ std::string bash(const std::vector<VerbInfo>& verbs) {
       if (!option.takes_value) continue;
       // An empty list of words leaves the completion of files to bash.
       values += fmt::format("        {}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return ;;\n",
-                            dashed(option, "|"), values_of(option));
+                            dashed(option, "|"), values_of(verb, option));
     }
     cases += fmt::format("    {})\n      case $prev in\n{}      esac\n      words='{}' ;;\n",
                          verb.name, values, words);
@@ -85,7 +87,7 @@ std::string zsh(const std::vector<VerbInfo>& verbs) {
       const std::string help = quoted(option.help, "[]:\\");
       std::string value;
       if (option.takes_value) {
-        const std::string words = quoted(std::string(values_of(option)), ":");
+        const std::string words = quoted(std::string(values_of(verb, option)), ":");
         value = words.empty() ? ":value:_files" : fmt::format(":value:({})", words);
       }
       std::vector<std::string> spellings;
@@ -129,7 +131,7 @@ std::string fish(const std::vector<VerbInfo>& verbs) {
       for (const std::string& name : option.short_names) out += " -s " + name;
       for (const std::string& name : option.long_names) out += " -l " + name;
       if (option.takes_value) out += " -r";
-      const std::string_view values = values_of(option);
+      const std::string_view values = values_of(verb, option);
       if (!values.empty()) out += fmt::format(" -f -a '{}'", values);
       out += fmt::format(" -d '{}'\n", quoted(option.help, "\\"));
     }

@@ -3,7 +3,7 @@
 #include "cli/dims.h"
 #include "cli/gate.h"
 #include "cli/options.h"
-#include "cli/placement_report.h"
+#include "cli/report_format.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
 
@@ -15,30 +15,18 @@ struct Args {
   std::vector<std::string> dims;
 };
 
-std::string text_of(const Placement& placement) { return placement.text(); }
-std::string json_of(const Placement& placement) { return placement.json(); }
-
-struct Format {
-  std::string_view ending;
-  std::string (*write)(const Placement& placement);
-};
-constexpr Format kFormats[] = {
-    {".json", json_of}, {".txt", text_of}, {".csv", placement_csv}, {".md", placement_markdown}};
-
 // By the ending of the file; by --format where there is none.
-std::string (*writer_of(const Args& args))(const Placement&) {
-  const bool json = wants_json(args.format);
-  if (args.output.empty() || args.output == "-") return json ? json_of : text_of;
-  for (const Format& format : kFormats) {
-    if (args.output.ends_with(format.ending)) return format.write;
-  }
-  throw Error(
-      ErrorCode::invalid_argument,
-      "'" + args.output + "': a report is a .json, .txt, .csv or .md file, or - for stdout.");
+ReportFormat format_of(const Args& args) {
+  const ReportFormat asked = report_format_of_word(args.format);
+  if (args.output.empty() || args.output == "-") return asked;
+  return report_format_of_file(args.output);
 }
 
+// For people, within the width of their terminal; whole for pipes and files.
+void show(const std::string& text) { print(shorten_names(text, terminal_width())); }
+
 int place(const Args& args) {
-  const auto write = writer_of(args);
+  const ReportFormat format = format_of(args);
   std::vector<Limit> limits;
   if (!args.fail_on.empty()) limits = parse_limits(args.fail_on);
   const Model model = Model::load(args.model);
@@ -49,12 +37,13 @@ int place(const Args& args) {
   const Placement placement = model.plan(request);
   const std::vector<std::string> passed = passed_limits(placement, limits);
   if (!args.why.empty()) {
-    print(explain_node(placement, args.why));
+    show(placement.why(args.why));
   } else if (args.output.empty()) {
-    print(write(placement));
+    const std::string report = placement.report(format);
+    format == ReportFormat::text ? show(report) : print(report);
   }
   if (!args.output.empty()) {
-    write_output(args.output, write(placement));
+    write_output(args.output, placement.report(format));
     note(placement.summary());
   }
   for (const std::string& limit : passed) std::fprintf(stderr, "ferry: %s\n", limit.c_str());
@@ -67,10 +56,10 @@ std::function<int()> setup(Options& options) {
   options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
   options.option("--policy", args->policy, "device_first, or fastest by predicted time");
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
-  options.option("--why", args->why, "one node: where it is, why, and its copies");
+  options.option("--why", args->why, "one node or value: where it is, why, its copies");
   options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB,cpu_flops>1%");
-  options.option("-o,--output", args->output, "write the report: .json, .txt, .csv or .md");
-  options.format(args->format);
+  options.option("-o,--output", args->output, "a report: .json .txt .csv .md .dot .html .me.json");
+  options.option("--format", args->format, "text json csv markdown dot html model_explorer");
   return [args] { return place(*args); };
 }
 

@@ -1,17 +1,17 @@
 #include "cli/text.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "cli/interrupt.h"
 #include "core/files.h"
-#include "core/human.h"
 #include "core/nearest.h"
 #include "ferry/error.h"
 
@@ -20,8 +20,6 @@ namespace ferry::cli {
 std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
   return did_you_mean(word, known);
 }
-
-std::string human_bytes(int64_t bytes) { return ferry::human_bytes(bytes); }
 
 void print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
@@ -59,22 +57,47 @@ bool wants_json(const std::string& format) {
                                                suggestion(format, {"text", "json"}));
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+namespace {
+
+constexpr size_t kShortestName = 16;  // what is this short stays whole
+
+// The longest word of the line: where it starts, and its length.
+std::pair<size_t, size_t> longest_word(std::string_view line) {
+  std::pair<size_t, size_t> longest{0, 0};
+  for (size_t start = 0; start < line.size();) {
+    const size_t end = std::min(line.find(' ', start), line.size());
+    if (end - start > longest.second) longest = {start, end - start};
+    start = end + 1;
   }
+  return longest;
+}
+
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+}  // namespace
+
+std::string shorten_names(std::string_view text, size_t width) {
   std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string pad(widths[i] - row[i].size(), ' ');
-      const bool number =
-          !row[i].empty() && std::isdigit(static_cast<unsigned char>(row[i][0])) && i > 0;
-      line += (i > 0 ? "  " : "") + (number ? pad + row[i] : row[i] + pad);
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = std::min(text.find('\n', start), text.size());
+    std::string line(text.substr(start, end - start));
+    start = end + 1;
+    while (width > 0 && line.size() > width) {
+      const auto [at, length] = longest_word(line);
+      if (length <= kShortestName) break;
+      const size_t kept =
+          std::max(kShortestName, length - std::min(length, line.size() - width)) - 3;
+      size_t from = at + kept / 2, to = at + length - (kept - kept / 2);
+      while (from > at && continues_character(line[from])) --from;
+      while (to < at + length && continues_character(line[to])) ++to;
+      line.replace(from, to - from, "...");
     }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    out += line + "\n";
   }
   return out;
 }

@@ -6,14 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/human.h"
+
 // Small pieces that several verbs share.
 namespace ferry::cli {
 
 // " Did you mean 'place'?" or "".
 std::string suggestion(std::string_view word, const std::vector<std::string>& known);
-
-// "7.4 MiB"
-std::string human_bytes(int64_t bytes);
 
 // Writes to stdout. A closed pipe ends the program quietly; another failure is Error io.
 void print(std::string_view text);
@@ -31,8 +30,12 @@ bool wants_json(const std::string& format);
 // Writes a file whole or not at all, Ctrl-C included; "-" is stdout.
 void write_output(const std::string& path, std::string_view bytes);
 
-// Rows of cells in columns as wide as their widest cell, two blanks between; numbers to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows);
+// Columns of the terminal that stdout is, or 0 where it is none.
+size_t terminal_width();
+
+// Lines of at most `width` columns, where their longest words can be cut in the middle for it:
+// "/encoder/...MatMul". A width of 0 cuts nothing.
+std::string shorten_names(std::string_view text, size_t width);
 
 // "123/1951  2 failed" on the last line of a terminal's stderr, from the second second on; nothing
 // elsewhere or with --quiet. The line is gone when the object is.

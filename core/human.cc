@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "core/checked.h"
@@ -51,6 +53,38 @@ std::string human_seconds(double seconds) {
       return fmt::format("{:.3g} {}", seconds / unit.size, unit.name);
   }
   return fmt::format("{:.3g} ns", seconds * 1e9);
+}
+
+namespace {
+
+bool is_number(const std::string& cell) {
+  const size_t sign = cell.starts_with('+') || cell.starts_with('-') ? 1 : 0;
+  return cell.size() > sign && std::isdigit(static_cast<unsigned char>(cell[sign]));
+}
+
+}  // namespace
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    std::string line;
+    for (size_t i = 0; i < rows[r].size(); ++i) {
+      const std::string& cell = rows[r][i];
+      const bool heads_numbers = r == 0 && std::ranges::any_of(rows, [&](const auto& row) {
+                                   return i < row.size() && is_number(row[i]);
+                                 });
+      const std::string pad(widths[i] - cell.size(), ' ');
+      const bool right = i > 0 && (is_number(cell) || heads_numbers);
+      line += (i > 0 ? "  " : "") + (right ? pad + cell : cell + pad);
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
 }
 
 }  // namespace ferry

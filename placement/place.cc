@@ -266,8 +266,5 @@ const std::string& Placement::fingerprint() const { return data_->fingerprint; }
 const std::vector<std::string>& Placement::assumed_symbols() const {
   return data_->assumed_symbols;
 }
-std::string Placement::summary() const { return placement_summary(*data_); }
-std::string Placement::text() const { return placement_text(*data_); }
-std::string Placement::json() const { return placement_json(*data_); }
 
 }  // namespace ferry

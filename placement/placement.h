@@ -101,9 +101,4 @@ Placement place(const Graph& graph, const PlacementRequest& request, const Capab
 
 RunCopies run_copies(const PlacementData& data);
 
-// The faces of the report (report.cc, json.cc).
-std::string placement_summary(const PlacementData& data);
-std::string placement_text(const PlacementData& data);
-std::string placement_json(const PlacementData& data);
-
 }  // namespace ferry

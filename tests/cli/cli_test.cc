@@ -91,7 +91,7 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --dim btach=2", "Did you mean 'batch'?"},
       {"run " + net + " --dim batch", "NAME=NUMBER"},
       {"run " + net + " -d gpu", "is not a device"},
-      {"place " + net + " --format yaml", "expected text or json"},
+      {"place " + net + " --format yaml", "expected text, model_explorer, json"},
       {"run", "MODEL is required"},
       {"run " + net + " extra", "one argument too many"},
       {"ops Cnov", "Did you mean 'Conv'?"},
@@ -109,7 +109,7 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --dtype int8", "floating types only"},
       {"run " + net + " --labels /no/such/labels", "/no/such/labels"},
       {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
-      {"place " + net + " -o report.html", ".json, .txt, .csv or .md"},
+      {"place " + net + " -o report.xml", ".txt, .me.json, .json, .csv, .md, .dot or .html"},
       {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
       {"diff " + net, "nothing to compare"},
       {"diff " + net + " -a cpu -b gpu", "is not a device"},
@@ -265,15 +265,28 @@ TEST_F(Cli, DiffComparesModelsAndReports) {
   EXPECT_FALSE(json["nodes"]["renamed"].empty());
 }
 
-TEST_F(Cli, PlaceWritesTables) {
-  const std::string place = "place " + model("digits.onnx") + " -d sim:0 -o ";
-  EXPECT_EQ(run(place + file("r.csv")).code, 0);
-  EXPECT_THAT(read_file(file("r.csv")), StartsWith("name,op,device,reason,detail,island\r\n"));
-  EXPECT_THAT(read_file(file("r.csv")), HasSubstr(",Conv,sim:0,requested,,1\r\n"));
-  EXPECT_EQ(run(place + file("r.md")).code, 0);
-  const std::string markdown = read_file(file("r.md"));
-  EXPECT_THAT(markdown, StartsWith("placed "));
-  EXPECT_THAT(markdown, HasSubstr("| image | cpu -> sim:0 | 256 B (256*batch bytes) | input |"));
+TEST_F(Cli, PlaceWritesEveryFormByEndingAndByWord) {
+  struct Case {
+    std::string ending, word, start;
+  };
+  const Case cases[] = {
+      {"txt", "text", "digits.onnx  opset "},
+      {"json", "json", "{\n  \"schema\": \"ferry.placement/1\""},
+      {"csv", "csv", "name,op,device,reason,detail,island,"},
+      {"md", "markdown", "**digits.onnx**: placed 6/6 nodes on sim:0 (simulated)"},
+      {"dot", "dot", "digraph placement {"},
+      {"html", "html", "<!DOCTYPE html>"},
+      {"me.json", "model_explorer", "{\n  \"name\": \"Ferry"},
+  };
+  const std::string place = "place " + model("digits.onnx") + " -d sim:0 ";
+  for (const Case& c : cases) {
+    const std::string path = file("report." + c.ending);
+    const Result written = run(place + "-o " + path);
+    EXPECT_EQ(written.code, 0) << written.err;
+    EXPECT_THAT(written.out, IsEmpty());
+    EXPECT_THAT(read_file(path), StartsWith(c.start));
+    EXPECT_EQ(run(place + "--format " + c.word).out, read_file(path)) << c.word;
+  }
 }
 
 TEST_F(Cli, RunComparesWithGoldens) {
