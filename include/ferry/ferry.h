@@ -1,6 +1,7 @@
 #pragma once
 
 // Everything a program needs of Ferry.
+#include "ferry/calibrate.h"
 #include "ferry/cuda.h"
 #include "ferry/device.h"
 #include "ferry/dtype.h"

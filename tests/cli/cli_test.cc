@@ -129,6 +129,8 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"place " + net + " --fail-on 'bytes>1MB'", "is no limit"},
       {"info " + net + " --tree --format json", "--graph and --tree are text"},
       {"info " + net + " --tree --weights", "only one of"},
+      {"devices -o profiles.json", "go with --calibrate"},
+      {"devices --calibrate -d gpu", "is not a device"},
       {"completion bsh", "Did you mean 'bash'?"},
       {"run /no/such/model.onnx", "/no/such/model.onnx"},
       {"", "subcommand is required"},
