@@ -81,7 +81,7 @@ int demo(const std::string& format) {
     const Outputs outputs = model.run({{"image", image}}, {.report = &report});
     const Tensor scores = outputs["scores"].cpu();
     const std::vector<Guess> guesses = ranked(scores.span<float>().first(10));
-    const std::string wrong = difference(scores, expected, {.rtol = 1e-4, .atol = 1e-5});
+    const std::string wrong = compare(scores, expected, {.rtol = 1e-4, .atol = 1e-5}).difference();
     same = same && wrong.empty() && report.ledger_difference.empty();
 
     text += fmt::format("\n{}\n  {}\n", device.str(), model.placement().summary());

@@ -13,8 +13,8 @@ namespace {
 
 CLI::App& app_of(void* app) { return *static_cast<CLI::App*>(app); }
 
-constexpr const Verb* kVerbs[] = {&kInfo, &kCheck,   &kPlace,  &kDiff, &kRun,       &kTest,
-                                  &kOps,  &kDevices, &kDoctor, &kDemo, &kCompletion};
+constexpr const Verb* kVerbs[] = {&kInfo, &kCheck, &kPlace,   &kDiff,   &kRun,  &kCompare,
+                                  &kTest, &kOps,   &kDevices, &kDoctor, &kDemo, &kCompletion};
 
 // The parser, while it is there.
 const CLI::App* root = nullptr;

@@ -41,8 +41,8 @@ struct Verb {
   std::function<int()> (*setup)(Options& options);
 };
 
-extern const Verb kInfo, kCheck, kPlace, kDiff, kRun, kTest, kOps, kDevices, kDoctor, kDemo,
-    kCompletion;
+extern const Verb kInfo, kCheck, kPlace, kDiff, kRun, kCompare, kTest, kOps, kDevices, kDoctor,
+    kDemo, kCompletion;
 
 // What the command line consists of, for the completions of shells.
 struct OptionInfo {

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <map>
 
 #include "cli/compare_tensors.h"
 #include "cli/dims.h"
@@ -76,53 +74,10 @@ nlohmann::ordered_json top_json(const Tensor& tensor, int count,
   return rows;
 }
 
-// What --rtol or --atol say: one number for all outputs, and others by name.
-class PerOutput {
- public:
-  PerOutput(const char* option, const std::vector<std::string>& texts, double otherwise)
-      : otherwise_(otherwise) {
-    for (const std::string& text : texts) {
-      const size_t equals = text.rfind('=');
-      const std::string number = text.substr(equals == std::string::npos ? 0 : equals + 1);
-      double value = 0;
-      const char* const last = number.data() + number.size();
-      if (number.empty() || std::from_chars(number.data(), last, value).ptr != last ||
-          !(value >= 0)) {
-        refuse(std::string(option) + " " + text + ": expected a number from 0 on, or NAME=NUMBER.");
-      }
-      if (equals == std::string::npos) {
-        otherwise_ = value;
-      } else {
-        by_name_[text.substr(0, equals)] = value;
-      }
-    }
-  }
-
-  // Throws Error not_found for a name that is no output.
-  void check_names(const Model& model) const {
-    std::vector<std::string> names;
-    for (const TensorInfo& output : model.outputs()) names.push_back(output.name);
-    for (const auto& [name, value] : by_name_) {
-      if (std::ranges::find(names, name) != names.end()) continue;
-      throw Error(ErrorCode::not_found,
-                  "the model has no output named '" + name + "'." + suggestion(name, names));
-    }
-  }
-
-  double of(const std::string& name) const {
-    const auto at = by_name_.find(name);
-    return at == by_name_.end() ? otherwise_ : at->second;
-  }
-
- private:
-  double otherwise_;
-  std::map<std::string, double> by_name_;
-};
-
 // The outputs that differ from the expected ones; a line on stderr for each.
-std::vector<std::string> compare(const Args& args, const Outputs& outputs,
-                                 const NamedValues& expected, const PerOutput& rtol,
-                                 const PerOutput& atol) {
+std::vector<std::string> compare_with_expected(const Args& args, const Outputs& outputs,
+                                               const NamedValues& expected,
+                                               const Tolerances& tolerances) {
   std::vector<std::string> differing;
   int compared = 0;
   for (const auto& [name, tensor] : outputs) {
@@ -134,10 +89,10 @@ std::vector<std::string> compare(const Args& args, const Outputs& outputs,
     if (!args.dtype.empty() && is_floating(at->second.dtype())) {
       actual = actual.to(at->second.dtype());
     }
-    const std::string text = difference(actual, at->second, {rtol.of(name), atol.of(name)});
-    if (text.empty()) continue;
+    const Comparison found = compare(actual, at->second, tolerances.of(name, at->second.dtype()));
+    if (found.same()) continue;
     differing.push_back(name);
-    note("output '" + name + "' " + text);
+    note("output '" + name + "' " + found.difference());
   }
   if (compared == 0) {
     throw Error(ErrorCode::not_found, "'" + args.expect + "' holds none of the model's outputs.");
@@ -220,7 +175,7 @@ int run(Args args) {
   }
   NamedValues expected;
   if (!args.expect.empty()) expected = NamedValues::load(args.expect);
-  const PerOutput rtol("--rtol", args.rtol, 1e-3), atol("--atol", args.atol, 1e-7);
+  const Tolerances tolerances("onnx", args.rtol, args.atol);
   if ((!args.rtol.empty() || !args.atol.empty()) && args.expect.empty()) {
     refuse("--rtol and --atol are for --expect, which is not given.");
   }
@@ -237,8 +192,9 @@ int run(Args args) {
   LoadOptions load;
   load.threads = args.threads;
   Model model = Model::load(args.model, load);
-  rtol.check_names(model);
-  atol.check_names(model);
+  std::vector<std::string> names;
+  for (const TensorInfo& output : model.outputs()) names.push_back(output.name);
+  tolerances.check_names(names);
   if (!args.dtype.empty()) model.to(dtype_from_string(args.dtype));
   model.to(request);
   if (verbosity() == 0) note(model.placement().summary());  // with -v the library says it
@@ -256,7 +212,7 @@ int run(Args args) {
     outputs.save(args.output);
   }
   std::vector<std::string> differing;
-  if (!args.expect.empty()) differing = compare(args, outputs, expected, rtol, atol);
+  if (!args.expect.empty()) differing = compare_with_expected(args, outputs, expected, tolerances);
   if (json) {
     nlohmann::ordered_json shown = show_json(args, model, outputs, report, labels);
     if (!args.expect.empty()) shown["differing"] = differing;

@@ -82,15 +82,7 @@ class CaseRunner {
   // "" when the case passes, else what failed.
   std::string run(const Case& test) const {
     try {
-      Tolerance tolerance;
-      std::string url;
-      if (const fs::path file = test.folder / "data.json"; fs::exists(file)) {
-        const auto data = nlohmann::json::parse(read_file(file), nullptr, false);
-        if (data.is_discarded()) return "its data.json is not JSON";
-        tolerance.rtol = data.value("rtol", tolerance.rtol);
-        tolerance.atol = data.value("atol", tolerance.atol);
-        url = data.value("url", "");
-      }
+      const auto [own, tolerance, url] = read_case_data(test.folder);
       return fs::exists(test.folder / "model.onnx") ? run_sets(test.folder, tolerance)
                                                     : run_light(test.folder, url, tolerance);
     } catch (const Error& error) {
@@ -145,7 +137,8 @@ class CaseRunner {
 
   static std::string compare(const Outputs& outputs, size_t i, const fs::path& file,
                              Tolerance tolerance) {
-    const std::string text = difference(outputs[i].cpu(), Tensor::load(file), tolerance);
+    const std::string text =
+        cli::compare(outputs[i].cpu(), Tensor::load(file), tolerance).difference();
     return text.empty() ? "" : fmt::format("output {} {}", i, text);
   }
 

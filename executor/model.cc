@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <ostream>
+#include <set>
 
 #include "core/human.h"
 #include "core/log.h"
@@ -242,26 +244,47 @@ std::vector<Tensor> Model::Impl::ordered_inputs(const Inputs& inputs) const {
 
 namespace {
 
+// The value of this name that a node of the placed graph writes, copies apart; else kNoValue.
+ValueId written_value(const Graph& graph, const std::string& name) {
+  const ValueId id = graph.find_value(name);
+  if (id == kNoValue || graph.value(id).producer == kNoNode) return kNoValue;
+  const bool is_copy = graph.node(graph.value(id).producer).op == kCopyOp;
+  return is_copy || graph.value(id).type.kind != Type::Kind::tensor ? kNoValue : id;
+}
+
+[[noreturn]] void refuse_output(const Graph& source, const std::string& name) {
+  std::vector<std::string> known;
+  for (const ValueId id : source.outputs()) known.push_back(source.value(id).name);
+  for (const NodeId id : source.order()) {
+    for (const ValueId output : source.node(id).outputs) {
+      if (output != kNoValue) known.push_back(source.value(output).name);
+    }
+  }
+  throw Error(ErrorCode::not_found,
+              "the model has no output, and no node that writes a tensor, named '" + name + "'." +
+                  did_you_mean(name, known));
+}
+
 // The part of `graph` that `names` need, delivering them in their order.
 std::shared_ptr<const Graph> with_outputs(const Graph& graph, const Graph& source,
                                           const std::vector<std::string>& names) {
   // Copies have names of their own: an output is known by its place in the model.
-  std::vector<std::string> known;
-  for (const ValueId id : source.outputs()) known.push_back(source.value(id).name);
+  std::map<std::string_view, ValueId> known;
+  for (size_t i = 0; i < source.outputs().size(); ++i) {
+    known.emplace(source.value(source.outputs()[i]).name, graph.outputs()[i]);
+  }
   auto part = std::make_shared<Graph>(clone(graph));
   std::vector<ValueId> outputs;
-  for (size_t i = 0; i < names.size(); ++i) {
-    const auto at = std::ranges::find(known, names[i]);
-    if (at == known.end()) {
-      throw Error(ErrorCode::not_found, "the model has no output named '" + names[i] + "'." +
-                                            did_you_mean(names[i], known));
-    }
-    if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) !=
-        names.begin() + static_cast<ptrdiff_t>(i)) {
+  std::set<std::string_view> seen;
+  for (const std::string& name : names) {
+    const auto at = known.find(name);
+    const ValueId id = at != known.end() ? at->second : written_value(graph, name);
+    if (id == kNoValue) refuse_output(source, name);
+    if (!seen.insert(name).second) {
       throw Error(ErrorCode::invalid_argument,
-                  "the output '" + names[i] + "' is wanted twice; name each once.");
+                  "the output '" + name + "' is wanted twice; name each once.");
     }
-    outputs.push_back(graph.outputs()[static_cast<size_t>(at - known.begin())]);
+    outputs.push_back(id);
   }
   part->set_outputs(std::move(outputs));
   remove_dead_code(*part);

@@ -113,7 +113,9 @@ struct RunOptions {
   RunReport* report = nullptr;  // filled in when given
 
   // The outputs wanted, by name and in this order; empty: all. Nodes and copies that only other
-  // outputs need are not run. Inputs are given as ever.
+  // outputs need are not run. Inputs are given as ever. A tensor that a node within the model writes
+  // (NodePlacement::outputs), bodies apart, can be wanted as well: it comes back where the node is,
+  // and changes neither the placement nor what runs before it.
   std::vector<std::string> outputs;
   // Where the outputs come back, instead of where the placement delivers them (cpu, unless its
   // request says otherwise). Strings are always on the CPU. The first run with a new choice of

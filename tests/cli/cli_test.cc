@@ -111,6 +111,15 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
       {"place " + net + " -o report.xml", ".txt, .me.json, .json, .csv, .md, .dot or .html"},
       {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
+      {"compare " + net, "nothing to compare with"},
+      {"compare " + net + " --b gpu", "is not a device"},
+      {"compare " + net + " --b sim:0 --b-map m.json", "expected one of them"},
+      {"compare " + net + " --b sim:0 --preset onxx", "Did you mean 'onnx'?"},
+      {"compare " + net + " --b sim:0 --rtol z=1", "Did you mean 'y'?"},
+      {"compare " + net + " --b sim:0 --top 0", "expected 1 or more"},
+      {"compare " + net + " --b " + model("net_1.npz") + " --bisect", "has outputs alone"},
+      {"compare " + net + " --b /no/such.npz", "/no/such.npz"},
+      {"compare " + net + " --b-map /no/such.json", "/no/such.json"},
       {"diff " + net, "nothing to compare"},
       {"diff " + net + " -a cpu -b gpu", "is not a device"},
       {"diff " + net + " -a cpu --fail-on worst", "Did you mean 'worse'?"},
@@ -306,6 +315,50 @@ TEST_F(Cli, RunComparesWithGoldens) {
     // The other golden has other sizes.
     EXPECT_EQ(run(close + model("mixer_2.npz")).code, 5);
   }
+}
+
+TEST_F(Cli, CompareJudgesDevicesAndGoldens) {
+  const std::string mixer = "compare " + model("mixer.onnx") + " --dim batch=1,sequence=4 ";
+  const Result same = run(mixer + "--b sim:0 --per-node --bisect --top 3");
+  EXPECT_EQ(same.code, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("1 of 1 outputs agree"));
+  EXPECT_THAT(same.out, HasSubstr("0 of 27 nodes differ; the worst 3 values"));
+  EXPECT_THAT(same.out, HasSubstr("no node to name"));
+  const Result exact = run(mixer + "--b sim:0 --per-node --bisect --preset exact --format json");
+  EXPECT_EQ(exact.code, 5);
+  const auto json = nlohmann::json::parse(exact.out);
+  EXPECT_FALSE(json["same"]);
+  EXPECT_EQ(json["nodes"].size(), 27u);
+  EXPECT_EQ(json["first_difference"]["op"], "LayerNormalization");
+  EXPECT_LE(json["first_difference"]["runs"], 7);
+  EXPECT_EQ(run(mixer + "--b sim:0 --preset exact --atol mixed=1").code, 0);
+
+  const std::string net = "compare " + model("net.onnx"), golden = model("net_1.npz");
+  EXPECT_EQ(run(net + " --a sim:0 --b " + golden + " --inputs " + golden).code, 0);
+  const Result wrong = run(net + " --b " + golden + " -i x=zeros");
+  EXPECT_EQ(wrong.code, 5);
+  EXPECT_THAT(wrong.out, HasSubstr("0 of 1 outputs agree"));
+  EXPECT_EQ(run(net + " --b " + model("digits_1.npz") + " -i x=zeros").code, 2);
+}
+
+TEST_F(Cli, CompareHonoursTheToleranceOfACase) {
+  const std::string folder = file("case/test_data_set_0");
+  std::filesystem::create_directories(folder);
+  testing::ModelBuilder builder;
+  builder.input("x", float32, {2}).output("y", float32, {2});
+  builder.node("Neg", {"x"}, {"y"});
+  write_file(file("case/model.onnx"), builder.bytes());
+  onnx::TensorProto x, y;
+  testing::set_tensor<float>(&x, {1, 2}, {2}, float32);
+  testing::set_tensor<float>(&y, {-1.1f, -2}, {2}, float32);
+  write_file(folder + "/input_0.pb", x.SerializeAsString());
+  write_file(folder + "/output_0.pb", y.SerializeAsString());
+  const std::string compare = "compare " + file("case/model.onnx") + " --b " + folder;
+  EXPECT_EQ(run(compare).code, 5);
+  write_file(file("case/data.json"), R"({"rtol": 0.2})");
+  EXPECT_EQ(run(compare).code, 0);
+  write_file(file("case/data.json"), R"({"rtol": "much"})");
+  EXPECT_EQ(run(compare).code, 2);
 }
 
 TEST_F(Cli, RunMakesInputsUpAndSaysSo) {

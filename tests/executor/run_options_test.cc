@@ -66,6 +66,22 @@ TEST(RunOptions, WantedOutputsComeInTheirOrderAndNothingElseRuns) {
   }
 }
 
+TEST(RunOptions, ValuesWithinTheModelComeBackWhereTheyLive) {
+  for (const char* device : kDevices) {
+    Model model = model_of(branches());
+    model.to(Device(device));
+    RunReport report;
+    RunOptions options{.check_ledger = true, .trace = true, .report = &report};
+    options.outputs = {"shared", "left"};
+    const Outputs outputs = model.run({{"x", Tensor::from({1, -2})}}, options);
+    EXPECT_THAT(names_of(outputs), ElementsAre("shared", "left"));
+    EXPECT_EQ(outputs["shared"].device(), Device(device));
+    EXPECT_THAT(outputs["shared"].cpu().span<float>(), ElementsAre(-1, 2));
+    EXPECT_EQ(outputs["left"].device(), Device::cpu());
+    EXPECT_THAT(report.trace_json, ::testing::Not(HasSubstr("only_right")));
+  }
+}
+
 TEST(RunOptions, RefusesWrongOutputs) {
   const Model model = model_of(branches());
   const Inputs inputs{{"x", Tensor::from({1, -2})}};
@@ -73,7 +89,7 @@ TEST(RunOptions, RefusesWrongOutputs) {
   options.outputs = {"rihgt"};
   Error error = error_of([&] { (void)model.run(inputs, options); });
   EXPECT_EQ(error.code(), ErrorCode::not_found);
-  EXPECT_THAT(error.what(), HasSubstr("no output named 'rihgt'. Did you mean 'right'?"));
+  EXPECT_THAT(error.what(), HasSubstr("named 'rihgt'. Did you mean 'right'?"));
   options.outputs = {"left", "left"};
   error = error_of([&] { (void)model.run(inputs, options); });
   EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
