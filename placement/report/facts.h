@@ -24,6 +24,12 @@ std::span<const ReasonText> reason_texts();
 // The text of `code`; without sentences where the list has no such code.
 ReasonText reason_text(std::string_view code);
 
+// What a kind of copy (CopyPlacement::kind) is: a sentence each.
+struct CopyKind {
+  std::string_view word, meaning;
+};
+std::span<const CopyKind> copy_kinds();
+
 // "h2d", "d2h" or "d2d".
 std::string_view direction(const CopyPlacement& copy);
 

@@ -7,8 +7,11 @@
 
 namespace ferry {
 namespace embedded {
-extern const std::string_view report_html, report_css, report_js;  // placement/report/report.*
-}
+// placement/report/page/*
+extern const std::string_view report_page, report_style;
+extern const std::string_view report_model, report_lanes, report_tables, report_sections,
+    report_main;
+}  // namespace embedded
 
 std::string placement_html(const PlacementData& data, const MeasuredRun* measured) {
   JsonWriter json(JsonWriter::Form::compact);
@@ -27,16 +30,26 @@ std::string placement_html(const PlacementData& data, const MeasuredRun* measure
     json.end_object();
   }
   json.end_object();
+  json.key("kinds");
+  json.begin_object();
+  for (const CopyKind& kind : copy_kinds()) json.member(kind.word, kind.meaning);
+  json.end_object();
   json.end_object();
   const std::string text = std::move(json).text();
+
+  std::string scripts;
+  for (const std::string_view script :
+       {embedded::report_model, embedded::report_lanes, embedded::report_tables,
+        embedded::report_sections, embedded::report_main}) {
+    scripts += script;
+  }
 
   struct Part {
     std::string_view mark, content;
   };
-  const Part parts[] = {{"/*report.css*/", embedded::report_css},
-                        {"/*report.json*/", text},
-                        {"/*report.js*/", embedded::report_js}};
-  std::string_view page = embedded::report_html;
+  const Part parts[] = {
+      {"/*style*/", embedded::report_style}, {"/*data*/", text}, {"/*scripts*/", scripts}};
+  std::string_view page = embedded::report_page;
   std::string out;
   for (const Part& part : parts) {
     const size_t at = page.find(part.mark);

@@ -50,4 +50,17 @@ ReasonText reason_text(std::string_view code) {
   return at == texts.end() ? ReasonText{code, "", ""} : *at;
 }
 
+std::span<const CopyKind> copy_kinds() {
+  static constexpr std::array<CopyKind, 7> kKinds{{
+      {"feed", "An input of the model that this device reads."},
+      {"weight", "A weight, uploaded once."},
+      {"activation", "Made on one device and read on another."},
+      {"output", "Delivered to the caller."},
+      {"stream", "A weight that has no room on the device and is brought there in every run."},
+      {"read_back", "A count that the size of an output depends on."},
+      {"table", "A table made on the host for given sizes."},
+  }};
+  return kKinds;
+}
+
 }  // namespace ferry

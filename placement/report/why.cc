@@ -14,16 +14,6 @@
 namespace ferry {
 namespace {
 
-constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
-    {"feed", "an input of the model that a device reads"},
-    {"weight", "a weight, uploaded once"},
-    {"activation", "made on one device and read on another"},
-    {"output", "delivered to the caller"},
-    {"stream", "a weight that has no room on the device and is brought there in every run"},
-    {"read_back", "a count that the size of an output depends on"},
-    {"table", "made on the host for given sizes"},
-};
-
 std::string because(const std::string& reason, const std::string& detail) {
   return reason + (detail.empty() ? "" : ", " + printable(detail));
 }
@@ -36,9 +26,10 @@ std::string copy_story(const CopyPlacement& copy) {
   if (const std::string when = occasion(copy); !when.empty()) out += "  " + when;
   if (copy.seconds > 0) out += "  " + human_seconds(copy.seconds);
   out += fmt::format("\n    {} -> {}\n", printable(copy.producer), join(consumers, 8));
-  const auto kind =
-      std::ranges::find(kKinds, copy.kind, [](const auto& entry) { return entry.first; });
-  if (kind != std::end(kKinds)) out += fmt::format("    {}: {}\n", kind->first, kind->second);
+  const auto kind = std::ranges::find(copy_kinds(), copy.kind, &CopyKind::word);
+  if (kind != copy_kinds().end()) {
+    out += fmt::format("    {}: {}\n", kind->word, kind->meaning);
+  }
   return out;
 }
 
