@@ -38,12 +38,15 @@ void measure(const std::string& path, int runs) {
   request.policy = ferry::PlacementPolicy::fastest;
   const double fastest = median_ms(runs, [&] { (void)model.plan(request); });
   const ferry::Placement placement = model.plan(request);
+  ferry::PlacementRequest random = request;
+  random.random_seed = 1;
+  const double scattered = median_ms(runs, [&] { (void)model.plan(random); });
   size_t bytes = 0;
   const double json = median_ms(runs, [&] { bytes = placement.json().size(); });
   const double text = median_ms(runs, [&] { (void)placement.text(); });
-  std::printf("| %s | %zu | %.1f | %.1f | %.1f | %.1f (%.1f MB) | %.1f |\n",
+  std::printf("| %s | %zu | %.1f | %.1f | %.1f | %.1f | %.1f (%.1f MB) | %.1f |\n",
               std::filesystem::path(path).stem().c_str(), placement.nodes().size(), load, greedy,
-              fastest, json, static_cast<double>(bytes) / 1e6, text);
+              fastest, scattered, json, static_cast<double>(bytes) / 1e6, text);
 }
 
 }  // namespace
@@ -55,8 +58,10 @@ int main(int argc, char** argv) try {
     return 2;
   }
   std::printf(
-      "| model | nodes | load, ms | device_first, ms | fastest, ms | JSON, ms | text, ms |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n");
+      "| model | nodes | load, ms | device_first, ms | fastest, ms | at random, ms | JSON, ms | "
+      "text, "
+      "ms |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (int i = 2; i < argc; ++i) measure(argv[i], runs);
   return 0;
 } catch (const ferry::Error& error) {
