@@ -17,9 +17,7 @@ struct Args {
 
 // By the ending of the file; by --format where there is none.
 ReportFormat format_of(const Args& args) {
-  const ReportFormat asked = report_format_of_word(args.format);
-  if (args.output.empty() || args.output == "-") return asked;
-  return report_format_of_file(args.output);
+  return report_format_of_file(args.output, report_format_of_word(args.format));
 }
 
 // For people, within the width of their terminal; whole for pipes and files.

@@ -45,13 +45,13 @@ ReportFormat report_format_of_word(const std::string& word) {
                                                suggestion(word, words));
 }
 
-ReportFormat report_format_of_file(const std::string& path) {
+ReportFormat report_format_of_file(const std::string& path, ReportFormat otherwise) {
+  if (path.find('.', path.find_last_of('/') + 1) == std::string::npos) return otherwise;
   for (const Format& format : kFormats) {
     if (path.ends_with(format.ending)) return format.format;
   }
-  throw Error(ErrorCode::invalid_argument, "'" + path + "': a report ends in " +
-                                               listed(&Format::ending) +
-                                               ", or is - for stdout, in the form of --format.");
+  throw Error(ErrorCode::invalid_argument,
+              "'" + path + "': a report ends in " + listed(&Format::ending) + ".");
 }
 
 }  // namespace ferry::cli

@@ -7,6 +7,7 @@
 #include "cli/input_spec.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/report_format.h"
 #include "cli/tensor_text.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
@@ -168,6 +169,7 @@ void note_ledger(const RunReport& report) {
 int run(Args args) {
   const bool json = wants_json(args.format);
   check_args(args);
+  const ReportFormat report_format = report_format_of_file(args.report, ReportFormat::json);
   std::vector<std::string> labels;
   if (!args.labels.empty()) {
     labels = read_labels(args.labels);
@@ -206,7 +208,7 @@ int run(Args args) {
   }
   if (args.copies || !args.report.empty()) note_ledger(report);
   if (!args.trace.empty()) write_output(args.trace, report.trace_json);
-  if (!args.report.empty()) write_output(args.report, model.placement().json());
+  if (!args.report.empty()) write_output(args.report, model.placement().report(report_format));
   if (!args.output.empty()) {
     const WritingFile guard;
     outputs.save(args.output);
@@ -244,7 +246,7 @@ std::function<int()> setup(Options& options) {
   options.option("--labels", args->labels, "names for --top: a line each, or JSON");
   options.option("--threads", args->threads, "of the CPU; 0: one per core");
   options.option("--trace", args->trace, "write a Chrome trace of the run");
-  options.option("--report", args->report, "write the placement report as JSON");
+  options.option("--report", args->report, "a placement report: .json .html .md .txt");
   options.flag("--copies", args->copies, "list every copy, beside what was planned");
   options.format(args->format);
   return [args] { return run(*args); };

@@ -106,7 +106,7 @@ std::string copy_line(const CopyPlacement& copy) {
   if (!open && !copy.bytes.expression.empty()) remarks.push_back(copy.bytes.expression + " bytes");
   if (const std::string when = occasion(copy); !when.empty()) remarks.push_back(when);
   if (copy.kind == "stream") remarks.push_back("streamed: no room for it on the device");
-  return fmt::format("  {}  {:>10}  {}   {} -> {}{}\n", direction(copy),
+  return fmt::format("  {}  {:>12}  {}   {} -> {}{}\n", direction(copy),
                      open ? "data decides" : human_bytes(copy.bytes.value), printable(copy.value),
                      printable(copy.producer), join(consumers, 3),
                      remarks.empty() ? "" : "   (" + join(remarks, remarks.size()) + ")");

@@ -109,6 +109,7 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"run " + net + " --dtype int8", "floating types only"},
       {"run " + net + " --labels /no/such/labels", "/no/such/labels"},
       {"run " + net + " --expect /no/such.npz", "/no/such.npz"},
+      {"run " + net + " --report report.xml", "a report ends in"},
       {"place " + net + " -o report.xml", ".txt, .me.json, .json, .csv, .md, .dot or .html"},
       {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
       {"compare " + net, "nothing to compare with"},
@@ -203,7 +204,7 @@ TEST_F(Cli, PlaceReports) {
   const Result text = run("place " + model("digits.onnx") + " -d sim:0 --dim batch=4");
   EXPECT_EQ(text.code, 0);
   EXPECT_THAT(text.out, HasSubstr("emulated"));
-  EXPECT_THAT(text.out, HasSubstr("h2d     1.0 KiB  image"));
+  EXPECT_THAT(text.out, HasSubstr("h2d       1.0 KiB  image"));
   const Result json =
       run("place " + model("digits.onnx") + " -d sim:0 --dim batch=4 -o " + file("report.json"));
   EXPECT_EQ(json.code, 0);

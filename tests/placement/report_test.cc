@@ -68,7 +68,7 @@ TEST(Report, SummaryIsOneLine) {
 TEST(Report, TextNamesReasonsAndCopies) {
   const std::string text = example().text();
   EXPECT_THAT(text, HasSubstr("no_kernel       Rare"));
-  EXPECT_THAT(text, HasSubstr("h2d       128 B  x   input -> /a   (16*batch bytes)"));
+  EXPECT_THAT(text, HasSubstr("h2d         128 B  x   input -> /a   (16*batch bytes)"));
   EXPECT_THAT(text, HasSubstr("(simulated)"));
 }
 

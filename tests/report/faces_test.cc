@@ -80,7 +80,7 @@ TEST(Text, ShowsEveryPart) {
            "host_value      Concat x4, Shape x4",
            "no_kernel       Unique",
            "no kernel is written for Unique",
-           "h2d     3.0 MiB  input_ids   input -> /encoder/layer.0/norm1   (393216*batch bytes)",
+           "h2d       3.0 MiB  input_ids   input -> /encoder/layer.0/norm1   (393216*batch bytes)",
            "once, at load: 27 copies",
            "islands: ",
            "predicted: ",
