@@ -32,6 +32,9 @@ std::string number(const std::optional<double>& value) {
   return value ? fmt::format("{}", *value) : "";
 }
 
+// Work of 0 is work that nobody counted.
+std::optional<double> known(double work) { return work > 0 ? std::optional(work) : std::nullopt; }
+
 }  // namespace
 
 std::string placement_csv(const PlacementData& data, const MeasuredRun* measured_run) {
@@ -45,12 +48,12 @@ std::string placement_csv(const PlacementData& data, const MeasuredRun* measured
     // The other device on which the node would cost least.
     const auto move = std::ranges::min_element(node.moves, {}, &MoveCost::seconds);
     const bool moves = move != node.moves.end();
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", field(node.name),
-                       field(node.op), node.device.str(), node.reason, field(node.detail),
-                       node.island, field(caveats[node.device]), number(own_seconds(node)),
-                       moves ? move->device.str() : "", moves ? number(move->seconds) : "",
-                       node.flops, node.bytes, field(join(node.sources, node.sources.size(), " ")),
-                       number(measured.node(node.name)));
+    out += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n", field(node.name), field(node.op),
+        node.device.str(), node.reason, field(node.detail), node.island,
+        field(caveats[node.device]), number(own_seconds(node)), moves ? move->device.str() : "",
+        moves ? number(move->seconds) : "", number(known(node.flops)), number(known(node.bytes)),
+        field(join(node.sources, node.sources.size(), " ")), number(measured.node(node.name)));
   }
   return out;
 }

@@ -10,12 +10,12 @@ std::span<const ReasonText> reason_texts() {
       {"requested", "It runs on the device that was asked for.", "Nothing needs to change."},
       {"pinned", "A rule of the request put it there.",
        "Change or remove the rule (--pin, --assign, --map) to let Ferry choose."},
-      {"cheaper_here", "There, the node and the copies that it would need take longer.",
+      {"cheaper_here", "On the other device it and the copies it would need take longer.",
        "Nothing needs to change; larger sizes (--dim) may turn the comparison round, and --pin "
        "overrules it."},
       {"no_kernel", "The requested device has no kernel for this operator.",
-       "Allow the CPU (-d DEVICE,cpu), export the model without this operator, or register a "
-       "kernel of your own; 'ferry ops OP' lists what there is."},
+       "With -d DEVICE,cpu it runs on the CPU. To have it on the device, export the model without "
+       "this operator or register a kernel of your own; 'ferry ops OP' lists what there is."},
       {"opset", "There is a kernel, but for other versions of this operator.",
        "Export the model with an opset that the kernel covers."},
       {"dtype", "There is a kernel, but not for this element type.",

@@ -300,15 +300,14 @@ std::string placement_summary(const PlacementData& data) {
     elsewhere += group.nodes.size();
     reasons.push_back(fmt::format("{} {}", group.nodes.size(), group.reason));
   }
-  const auto any = [&](bool DevicePlacement::*what) {
-    return std::ranges::any_of(data.devices,
-                               [&](const DevicePlacement& d) { return d.*what && d.nodes > 0; });
-  };
-  DevicePlacement used;
-  used.simulated = any(&DevicePlacement::simulated);
-  used.assumed = any(&DevicePlacement::assumed);
+  DevicePlacement asked;
+  for (const DevicePlacement& device : data.devices) {
+    if (!is_requested(data, device.device)) continue;
+    asked.simulated |= device.simulated;
+    asked.assumed |= device.assumed;
+  }
   std::string out = fmt::format("placed {}/{} nodes on {}{}", total - elsewhere, total,
-                                where_placed(data), described(used));
+                                where_placed(data), described(asked));
   if (elsewhere > 0) {
     out += fmt::format("; {} on cpu ({})", elsewhere, join(reasons, reasons.size()));
   }

@@ -1,8 +1,11 @@
-"""check_docs.py FERRY SOURCE: the pages against the program and the sources.
+"""check_docs.py FERRY SOURCE [--update]: the pages against the program and the sources.
 
 1. A fenced block that starts with `$ ferry ...` or `$ ./dev demo` shows exactly what that prints.
 2. A line of a ```cpp block in docs/adding-an-operator.md stands in one of the files that the page names.
 3. A relative link leads to a file.
+4. docs/report.md has what each reason code means, in the words of the program.
+
+--update writes into the pages what the commands of 1 print now.
 """
 
 import pathlib
@@ -10,7 +13,7 @@ import re
 import subprocess
 import sys
 
-ferry, source = sys.argv[1], pathlib.Path(sys.argv[2])
+ferry, source, update = sys.argv[1], pathlib.Path(sys.argv[2]), "--update" in sys.argv
 pages = [source / "README.md", *sorted(source.rglob("docs/*.md"))]
 failures, commands, links = [], 0, 0
 
@@ -27,7 +30,12 @@ for page in pages:
         words[0] = ferry
         result = subprocess.run(words, cwd=source, capture_output=True, text=True)
         commands += 1
-        if normal(result.stdout) != normal(shown):
+        if normal(result.stdout) == normal(shown):
+            continue
+        if update:
+            text = text.replace(f"$ {command}\n{shown}```", f"$ {command}\n{result.stdout}```")
+            page.write_text(text)
+        else:
             failures.append(f"{page.name}: `{command}` prints\n{result.stdout}")
     for link in re.findall(r"\[[^\]]+\]\(([^)#:]+)\)", text):
         links += 1
@@ -41,6 +49,15 @@ for block in re.findall(r"^```cpp\n(.*?)^```$", guide, re.M | re.S):
     for line in block.splitlines():
         if line.strip() and line.strip() not in sources:
             failures.append(f"adding-an-operator.md: no file has the line: {line.strip()}")
+
+words = " ".join((source / "docs/report.md").read_text().split())
+reasons = (source / "placement/report/reasons.cc").read_text()
+reasons = reasons[: reasons.index("copy_kinds()")]
+for code, sentences in re.findall(r'\{"(\w+)",\s+((?:"[^"]*"[\s,]*)+)\}', reasons):
+    for sentence in re.split(r'",\s+"', sentences.strip().strip('"')):
+        sentence = re.sub(r'"\s+"', "", sentence)
+        if f"### {code}" not in words or sentence not in words:
+            failures.append(f"report.md does not say of {code}: {sentence}")
 
 for failure in failures:
     print(failure)

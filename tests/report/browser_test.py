@@ -145,7 +145,7 @@ class Report(unittest.TestCase):
         self.open("synthetic")
         groups = self.element("groups").text
         for text in ("on cpu: no_kernel", "The requested device has no kernel for this operator.",
-                     "Allow the CPU", "2 copies", "on sim:0 (simulated): requested"):
+                     "With -d DEVICE,cpu it runs on the CPU.", "2 copies", "on sim:0 (simulated): requested"):
             self.assertIn(text, groups)
         tiles = self.element("tiles").text
         for text in ("Predicted time of a run", "Greedy", "All on CPU", "Lower bound", "Measured",
