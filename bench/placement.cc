@@ -5,6 +5,8 @@
 // Every model is placed for every card, batch and number of operators that are declared unsupported
 // on the GPU (seeded); the table goes to OUT.csv, its summary, as bench/results.md keeps it, to
 // stdout. A placement that is dearer than the greedy one is a failure.
+#include "placement/placement.h"
+
 #include <ferry/ferry.h>
 #include <fmt/format.h>
 
@@ -20,7 +22,6 @@
 #include <vector>
 
 #include "executor/facts.h"
-#include "placement/placement.h"
 
 namespace fs = std::filesystem;
 
@@ -342,7 +343,8 @@ int run(const std::string& csv, const std::vector<std::string>& arguments) {
       bench.run(name, path);
       ++loaded;
     } catch (const Error& error) {
-      fmt::print(stderr, "{}: {}\n", name, error.message());
+      const std::string& message = error.message();
+      fmt::print(stderr, "{}: {}\n", name, message.substr(0, message.find('\n')));
     }
   }
   const std::vector<Row>& rows = bench.rows();

@@ -90,6 +90,7 @@ struct Tally {
 void compare(const std::string& path, const std::string& profiles, Tally& tally) {
   ferry::Model model = ferry::Model::load(path);
   ferry::PlacementRequest request = ferry::PlacementRequest::parse("sim:0,cpu");
+  request.policy = ferry::PlacementPolicy::device_first;
   request.profiles = profiles;
   const ferry::Inputs inputs = inputs_of(model, request.dims);
   ferry::PlacementRequest host = request;

@@ -34,6 +34,7 @@ void measure(const std::string& path, int runs) {
   const double load = median_ms(runs, [&] { (void)Model::load(path, options); });
   const Model model = Model::load(path, options);
   ferry::PlacementRequest request = ferry::PlacementRequest::parse("sim:0,cpu");
+  request.policy = ferry::PlacementPolicy::device_first;
   const double greedy = median_ms(runs, [&] { (void)model.plan(request); });
   request.policy = ferry::PlacementPolicy::fastest;
   const double fastest = median_ms(runs, [&] { (void)model.plan(request); });

@@ -16,6 +16,49 @@ TEST(MemoryPlanner, ReusesMemoryOfTheDead) {
   EXPECT_EQ(plan.bytes, 2u * 1024);
 }
 
+// The lowest offset that is free, by looking at every block placed before.
+std::vector<size_t> lowest_offsets(const std::vector<BlockLife>& blocks) {
+  std::vector<size_t> order(blocks.size()), offsets(blocks.size(), 0);
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order,
+                           [&](size_t a, size_t b) { return blocks[a].bytes > blocks[b].bytes; });
+  for (size_t i = 0; i < order.size(); ++i) {
+    const BlockLife& block = blocks[order[i]];
+    if (block.bytes == 0) continue;
+    const auto is_free = [&](size_t offset) {
+      return std::none_of(order.begin(), order.begin() + static_cast<ptrdiff_t>(i), [&](size_t j) {
+        const BlockLife& other = blocks[j];
+        return other.first <= block.last && block.first <= other.last &&
+               offsets[j] < offset + block.bytes && offset < offsets[j] + other.bytes;
+      });
+    };
+    while (!is_free(offsets[order[i]])) offsets[order[i]] += 64;
+  }
+  return offsets;
+}
+
+TEST(MemoryPlanner, TakesTheLowestOffsetThatIsFree) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    std::vector<BlockLife> blocks(1 + random() % 40);
+    for (BlockLife& block : blocks) {
+      block.bytes = random() % 500;
+      block.first = static_cast<int>(random() % 50) - 1;
+      block.last = block.first + static_cast<int>(random() % (random() % 5 == 0 ? 50 : 4));
+    }
+    EXPECT_EQ(plan_arena(blocks, 64).offsets, lowest_offsets(blocks));
+  }
+}
+
+// Minutes, if every block looked at every other.
+TEST(MemoryPlanner, PlansLongChains) {
+  constexpr int kSteps = 300'000;
+  std::vector<BlockLife> blocks{{64, 0, kSteps}};
+  for (int i = 0; i < kSteps; ++i) blocks.push_back({1000, i, i + 1});
+  EXPECT_EQ(plan_arena(blocks, 64).bytes, 2u * 1024 + 64);
+}
+
 TEST(MemoryPlanner, EmptyBlocksAndNone) {
   EXPECT_EQ(plan_arena({}, 64).bytes, 0u);
   const ArenaPlan plan = plan_arena({{0, 0, 5}, {10, 0, 5}}, 64);
