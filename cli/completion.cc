@@ -16,7 +16,8 @@ std::string_view values_of(const VerbInfo& verb, const OptionInfo& option) {
   if (option.long_names[0] == "format") {
     return verb.name == "place" ? "text json csv markdown dot html model_explorer" : "text json";
   }
-  if (option.long_names[0] == "policy") return "device_first fastest";
+  if (option.long_names[0] == "policy") return "fastest device_first";
+  if (option.long_names[0] == "fallback") return "cpu error";
   if (option.long_names[0] == "device" || option.long_names[0] == "outputs-on") return kDevices;
   return "";
 }

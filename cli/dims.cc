@@ -8,28 +8,73 @@
 #include "ferry/error.h"
 
 namespace ferry::cli {
+namespace {
+
+// "batch=8,seq=128" as its items.
+std::vector<std::string> items_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    out.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return out;
+}
+
+std::optional<int64_t> size_of(std::string_view text) {
+  int64_t size = 0;
+  const char* const last = text.data() + text.size();
+  const bool ok =
+      !text.empty() && std::from_chars(text.data(), last, size).ptr == last && size >= 0;
+  return ok ? std::optional(size) : std::nullopt;
+}
+
+}  // namespace
 
 std::map<std::string, int64_t> parse_dims(const std::vector<std::string>& texts) {
   std::map<std::string, int64_t> dims;
   for (const std::string& text : texts) {
-    for (size_t start = 0; start <= text.size();) {
-      const size_t end = std::min(text.find(',', start), text.size());
-      const std::string item = text.substr(start, end - start);
+    for (const std::string& item : items_of(text)) {
       const size_t equals = item.find('=');
-      int64_t size = 0;
-      const char* const last = item.data() + item.size();
-      const bool ok = equals != std::string::npos && equals > 0 &&
-                      std::from_chars(item.data() + equals + 1, last, size).ptr == last &&
-                      size >= 0 && equals + 1 < item.size();
-      if (!ok) {
+      const auto size = equals == std::string::npos || equals == 0
+                            ? std::nullopt
+                            : size_of(std::string_view(item).substr(equals + 1));
+      if (!size) {
         throw Error(ErrorCode::invalid_argument,
                     "'" + item + "' is not a size: expected NAME=NUMBER, as in batch=8.");
       }
-      dims[item.substr(0, equals)] = size;
-      start = end + 1;
+      dims[item.substr(0, equals)] = *size;
     }
   }
   return dims;
+}
+
+std::optional<PlacementRequest::SizeRange> take_size_range(std::vector<std::string>& texts) {
+  std::optional<PlacementRequest::SizeRange> range;
+  std::vector<std::string> rest;
+  for (const std::string& text : texts) {
+    for (const std::string& item : items_of(text)) {
+      const size_t dots = item.find("..");
+      if (dots == std::string::npos) {
+        rest.push_back(item);
+        continue;
+      }
+      const size_t equals = item.find('=');
+      const auto first =
+          equals == std::string::npos || equals == 0 || equals > dots
+              ? std::nullopt
+              : size_of(std::string_view(item).substr(equals + 1, dots - equals - 1));
+      const auto last = size_of(std::string_view(item).substr(dots + 2));
+      if (!first || !last || *last < *first || range) {
+        throw Error(ErrorCode::invalid_argument,
+                    "'" + item + "' is not a range of sizes: expected NAME=FIRST..LAST, as in " +
+                        "batch=1..32, of one size.");
+      }
+      range = {item.substr(0, equals), *first, *last};
+    }
+  }
+  texts = std::move(rest);
+  return range;
 }
 
 void require_known_dims(const std::map<std::string, int64_t>& dims, const Model& model) {

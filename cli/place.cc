@@ -3,6 +3,7 @@
 #include "cli/dims.h"
 #include "cli/gate.h"
 #include "cli/options.h"
+#include "cli/placement_request.h"
 #include "cli/report_format.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
@@ -11,7 +12,8 @@ namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, device = "cpu", policy = "device_first", format = "text", output, why, fail_on;
+  std::string model, format = "text", output, why, fail_on;
+  PlacementArgs placement;
   std::vector<std::string> dims;
 };
 
@@ -28,9 +30,11 @@ int place(const Args& args) {
   std::vector<Limit> limits;
   if (!args.fail_on.empty()) limits = parse_limits(args.fail_on);
   const Model model = Model::load(args.model);
-  PlacementRequest request = PlacementRequest::parse(args.device);
-  request.policy = policy_from_string(args.policy);
-  request.dims = parse_dims(args.dims);
+  PlacementRequest request = placement_request(args.placement, model);
+  std::vector<std::string> dims = args.dims;
+  request.size_range = take_size_range(dims);
+  request.dims = parse_dims(dims);
+  if (request.size_range) request.dims[request.size_range->symbol] = request.size_range->first;
   require_known_dims(request.dims, model);
   const Placement placement = model.plan(request);
   const std::vector<std::string> passed = passed_limits(placement, limits);
@@ -51,9 +55,9 @@ int place(const Args& args) {
 std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
-  options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
-  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
-  options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
+  add_placement_options(options, args->placement);
+  add_assume_option(options, args->placement);
+  options.list("--dim", args->dims, "sizes of symbols: batch=8,seq=128; one of them 1..32");
   options.option("--why", args->why, "one node or value: where it is, why, its copies");
   options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB,cpu_flops>1%");
   options.option("-o,--output", args->output, "a report: .json .txt .csv .md .dot .html .me.json");

@@ -7,6 +7,7 @@
 #include "cli/input_spec.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/placement_request.h"
 #include "cli/report_format.h"
 #include "cli/tensor_text.h"
 #include "cli/text.h"
@@ -16,8 +17,8 @@ namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, device = "cpu", policy = "device_first", outputs_on, dtype, output, trace,
-                     report, expect, labels;
+  PlacementArgs placement;
+  std::string model, outputs_on, dtype, output, trace, report, expect, labels;
   std::string format = "text";
   std::vector<std::string> only;
   InputArgs inputs;
@@ -186,11 +187,6 @@ int run(Args args) {
   options.report = &report;
   options.trace = !args.trace.empty();
   options.outputs = args.only;
-  PlacementRequest request = PlacementRequest::parse(args.device);
-  request.policy = policy_from_string(args.policy);
-  request.dims = parse_dims(args.inputs.dims);
-  if (!args.outputs_on.empty()) request.outputs_on = Device(args.outputs_on);
-
   LoadOptions load;
   load.threads = args.threads;
   Model model = Model::load(args.model, load);
@@ -198,17 +194,24 @@ int run(Args args) {
   for (const TensorInfo& output : model.outputs()) names.push_back(output.name);
   tolerances.check_names(names);
   if (!args.dtype.empty()) model.to(dtype_from_string(args.dtype));
+  PlacementRequest request = placement_request(args.placement, model);
+  request.dims = parse_dims(args.inputs.dims);
+  if (!args.outputs_on.empty()) request.outputs_on = Device(args.outputs_on);
   model.to(request);
   if (verbosity() == 0) note(model.placement().summary());  // with -v the library says it
   Inputs inputs = make_inputs(model, args.inputs);
   if (!args.dtype.empty()) inputs = as_model_takes(inputs, model);
+  if (options.trace) (void)model.run(inputs);  // plans, so that what is measured is running alone
   const Outputs outputs = model.run(inputs, options);
   if (!report.ledger_difference.empty()) {
     note("the copies of this run are not those of its placement: " + report.ledger_difference);
   }
   if (args.copies || !args.report.empty()) note_ledger(report);
   if (!args.trace.empty()) write_output(args.trace, report.trace_json);
-  if (!args.report.empty()) write_output(args.report, model.placement().report(report_format));
+  if (!args.report.empty()) {
+    const MeasuredRun* measured = options.trace ? &report.measured : nullptr;
+    write_output(args.report, model.placement().report(report_format, measured));
+  }
   if (!args.output.empty()) {
     const WritingFile guard;
     outputs.save(args.output);
@@ -233,8 +236,7 @@ std::function<int()> setup(Options& options) {
   options.option("--inputs", args->inputs.all, "all: .npz, .safetensors, a folder of input_N.pb");
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
-  options.option("-d,--device", args->device, "cpu, sim:0, cuda:0; 'sim:0,cpu' allows fallback");
-  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
+  add_placement_options(options, args->placement);
   options.option("--dtype", args->dtype, "convert floating weights and inputs, as float16");
   options.list("--only", args->only, "an output that is wanted; nothing else is run");
   options.option("--outputs-on", args->outputs_on, "the device on which outputs come back");

@@ -293,6 +293,8 @@ std::vector<std::string> differences_from(const std::vector<std::string>& listed
 
 PlacementRequest request_of(const Args& args) {
   PlacementRequest request = PlacementRequest::parse(args.device);
+  // What is tested is the device, where it can run a case at all.
+  request.policy = PlacementPolicy::device_first;
   if (!request.device.is_cpu()) request.cpu_fallback = true;
   if (args.place.empty()) return request;
   constexpr std::string_view kRandom = "random:";

@@ -1,5 +1,6 @@
 #include "devices/copy.h"
 
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -34,14 +35,48 @@ void copy_on(Device device, void* destination, const void* source, size_t bytes,
   entry.stream->synchronize();
 }
 
+// What allocate_on() gave out.
+struct Held {
+  std::atomic<int64_t> now = 0, most = 0;
+
+  void add(int64_t bytes) {
+    const int64_t after = now.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    int64_t before = most.load(std::memory_order_relaxed);
+    while (before < after &&
+           !most.compare_exchange_weak(before, after, std::memory_order_relaxed)) {
+    }
+  }
+};
+
+Held& held_on(Device device) {
+  static std::mutex mutex;
+  static auto& all = *new std::map<Device, Held>();  // as copy_stream()'s
+  const std::lock_guard lock(mutex);
+  return all[device];
+}
+
 }  // namespace
+
+HeldBytes held_bytes(Device device) {
+  const Held& held = held_on(device);
+  return {held.now.load(std::memory_order_relaxed), held.most.load(std::memory_order_relaxed)};
+}
+
+void reset_most_held(Device device) {
+  Held& held = held_on(device);
+  held.most.store(held.now.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
 
 std::shared_ptr<Storage> allocate_on(Device device, size_t bytes) {
   if (device.is_cpu()) return allocate_host(bytes);
   DeviceBackend& target = backend(device);
   void* data = target.allocate(bytes);
-  std::shared_ptr<const void> owner(
-      data, [&target](const void* p) { target.free(const_cast<void*>(p)); });
+  Held& held = held_on(device);
+  held.add(static_cast<int64_t>(bytes));
+  std::shared_ptr<const void> owner(data, [&target, &held, bytes](const void* p) {
+    held.add(-static_cast<int64_t>(bytes));
+    target.free(const_cast<void*>(p));
+  });
   return std::make_shared<Storage>(data, bytes, device, std::move(owner));
 }
 

@@ -52,7 +52,8 @@ NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Devic
   NodeCapability out;
   if (node.op == kCopyOp) return out;
   const NodeFacts facts = facts_of(graph, node);
-  const Kernel* kernel = kernel_for(device, facts, &out.support);
+  const Device there = assumed_.contains(device) ? kStandIn : device;
+  const Kernel* kernel = kernel_for(there, facts, &out.support);
   if (kernel == nullptr) {
     out.support.ok = false;
     return out;
@@ -67,12 +68,13 @@ NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Devic
 }
 
 std::string KernelCapability::device_name(Device device) const {
+  if (const auto at = assumed_.find(device); at != assumed_.end()) return at->second.profile;
   if (!device.is_cpu()) return backend(device).properties().name;
   return std::to_string(std::thread::hardware_concurrency()) + " cores";
 }
 
 bool KernelCapability::simulated(Device device) const {
-  return !device.is_cpu() && backend(device).properties().simulated;
+  return !device.is_cpu() && !assumed_.contains(device) && backend(device).properties().simulated;
 }
 
 }  // namespace ferry

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,12 +23,22 @@ std::span<const KernelFamily> kernels_of(Device device);
 // registered. nullptr when there is none, and then `why` says why.
 const Kernel* kernel_for(Device device, const NodeFacts& node, Support* why = nullptr);
 
-// Answers placement's questions from the kernel tables. Copy nodes can run anywhere.
+// Answers placement's questions from the kernel tables. Copy nodes can run anywhere. A device that
+// is assumed has the tables of the emulated one, which are those of every GPU.
 class KernelCapability : public Capability {
  public:
+  explicit KernelCapability(std::map<Device, AssumedDevice> assumed = {})
+      : assumed_(std::move(assumed)) {}
+
   NodeCapability ask(const Graph& graph, const Node& node, Device device) const override;
   std::string device_name(Device device) const override;
   bool simulated(Device device) const override;
+
+ private:
+  std::map<Device, AssumedDevice> assumed_;
 };
+
+// The device of this machine that answers for an assumed one.
+inline constexpr Device kStandIn{DeviceKind::sim, 0};
 
 }  // namespace ferry

@@ -12,6 +12,7 @@
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
+#include "placement/cost_model.h"
 
 namespace ferry {
 namespace {
@@ -52,7 +53,7 @@ void find_fallen(const Graph& graph, Device device, const Decisions& decisions, 
     const Node& node = graph.node(id);
     for (const auto& body : node.bodies) find_fallen(*body, device, decisions, missing);
     const Decision& decision = decisions.at(node.name);
-    if (node.device == device || decision.reason == ReasonCode::host_value) continue;
+    if (!decision.fell) continue;
     add(missing, node, device, Support::no(decision.reason, decision.detail));
   }
 }
@@ -93,7 +94,11 @@ std::vector<CheckProblem> check(const std::string& path, const LoadOptions& opti
       PlacementRequest request;
       request.device = device;
       request.cpu_fallback = true;
-      const Decisions decisions = assign_devices(graph, request, KernelCapability());
+      request.policy = PlacementPolicy::device_first;
+      const KernelCapability capability;
+      const CostModel costs = cost_model_of(request, capability);
+      Assigning assigning{request, capability, costs};
+      const Decisions decisions = assign_devices(graph, assigning);
       find_fallen(graph, device, decisions, missing);
     }
     for (auto& [key, problem] : missing) out.push_back(std::move(problem));

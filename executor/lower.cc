@@ -13,7 +13,7 @@
 //  3. Slots of one memory are joined: views with what they view, outputs of elementwise steps
 //     with an input that nobody reads afterwards.
 //  4. Slots with an end are packed into one arena per device. What a copy touches lives for the
-//     whole run, since copies go on beside the steps.
+//     whole run, since copies go on beside the steps; weights that are brought in every run do not.
 //  5. The first reader of each copied value is told to wait for it.
 //  6. Every step gets its part of the table of addresses.
 //  7. What reads each value is noted, for inputs that come from another device than planned.
@@ -132,7 +132,8 @@ class Lowering {
       slot(step.outputs[0]).root = step.inputs[0];
       return;
     }
-    if (known || !node.bodies.empty()) {
+    const bool only_sizes = services_.only_sizes() && node.device.is_cpu();
+    if ((known || !node.bodies.empty()) && !only_sizes) {
       StepPrepare prepare(services_, facts, node.device);
       step.state = step.kernel->prepare(facts, prepare);
       step.packed = prepare.packed();
@@ -228,10 +229,13 @@ class Lowering {
     return last;
   }
 
+  bool is_stream(const Step& step) { return slot(root(step.inputs[0])).home == SlotHome::constant; }
+
   std::vector<bool> touched_by_copies() {
     std::vector<bool> touched(plan_->slots.size(), false);
     for (const Step& step : plan_->steps) {
-      if (step.kind != StepKind::copy) continue;
+      // A weight is brought in the order of the steps: its room is free before and after.
+      if (step.kind != StepKind::copy || is_stream(step)) continue;
       touched[static_cast<size_t>(root(step.inputs[0]))] = true;
       touched[static_cast<size_t>(root(step.outputs[0]))] = true;
     }
@@ -288,7 +292,11 @@ class Lowering {
                                     : BlockLife{slot(id).bytes, first[at], last[at]});
       }
       const ArenaPlan arena = plan_arena(lives, kAlignment);
-      for (size_t i = 0; i < ids.size(); ++i) slot(ids[i]).offset = arena.offsets[i];
+      for (size_t i = 0; i < ids.size(); ++i) {
+        slot(ids[i]).offset = arena.offsets[i];
+        slot(ids[i]).first_step = lives[i].first;
+        slot(ids[i]).last_step = lives[i].last;
+      }
       plan_->arena_bytes[device] = arena.bytes;
     }
   }

@@ -12,14 +12,17 @@
 #include "core/log.h"
 #include "core/nearest.h"
 #include "core/storage.h"
+#include "devices/copy.h"
 #include "executor/evaluator.h"
 #include "executor/facts.h"
+#include "executor/memory_use.h"
 #include "executor/model_impl.h"
 #include "ferry/cuda.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
+#include "placement/cost_model.h"
 
 namespace ferry {
 namespace {
@@ -50,6 +53,17 @@ Graph optimized(Graph graph, const std::vector<std::string>& disabled) {
   infer(graph, options);
   rewrite(graph, disabled);
   return graph;
+}
+
+// Where the placed graph reads its weights.
+void collect_homes(const Graph& graph, WeightStore::Homes& homes) {
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Value& value = graph.value(id);
+    if (value.is_constant()) homes.insert({value.constant.storage().get(), value.device});
+  }
+  for (const NodeId id : graph.order()) {
+    for (const auto& body : graph.node(id).bodies) collect_homes(*body, homes);
+  }
 }
 
 ImportOptions import_options(const LoadOptions& options) {
@@ -102,10 +116,12 @@ std::shared_ptr<const void> WeightStore::packed(const Tensor& weight, std::strin
   return entry.data;
 }
 
-void WeightStore::keep_only(Device device) {
+void WeightStore::keep_only(const Homes& homes) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(uploads_, [&](const auto& entry) { return entry.first.second != device; });
-  packed_.clear();
+  std::erase_if(uploads_, [&](const auto& entry) { return !homes.contains(entry.first); });
+  std::erase_if(packed_, [&](const auto& entry) {
+    return !homes.contains({entry.first.first, Device::cpu()});
+  });
 }
 
 int64_t WeightStore::uploaded_bytes() const {
@@ -185,7 +201,9 @@ void Model::Impl::apply(Placement next) {
   variants.clear();
   placement = std::move(next);
   if (log_wants(LogLevel::info)) log(LogLevel::info, graph.name + ": " + placement.summary());
-  weights.keep_only(placement.request().device);
+  WeightStore::Homes homes;
+  collect_homes(placement.data()->graph, homes);
+  weights.keep_only(homes);
   // The graph is kept alive by the placement that it is part of.
   plans = std::make_shared<PlanCache>(
       std::shared_ptr<const Graph>(placement.data(), &placement.data()->graph), "", *this);
@@ -333,9 +351,13 @@ void report_run(const RunOptions& options, const CopyLedger& ledger, const Trace
                                made.by_kernel, pair.planned_bytes, pair.planned_times});
     }
     report.ledger_difference = difference;
-    if (options.trace) report.trace_json = trace.json();
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (options.trace) {
+      report.trace_json = trace.json();
+      report.measured.steps = trace.steps();
+      report.measured.seconds = report.seconds;
+    }
   }
   if (options.check_ledger && !difference.empty()) {
     throw Error(ErrorCode::ledger_mismatch,
@@ -361,12 +383,21 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   scope.trace = options.trace ? &trace : nullptr;
   scope.start = start;
   scope.stop = stop;
+  if (options.trace) {
+    for (const DevicePlacement& device : placement.devices()) reset_most_held(device.device);
+  }
   std::vector<Tensor> outputs = lease.state().run(ordered, {}, scope);
   scope.finish();
   stop.check();
   lease.give_back();
 
   if (keep_ledger) report_run(options, ledger, trace, start);
+  if (options.trace && options.report != nullptr) {
+    for (const DevicePlacement& device : placement.devices()) {
+      if (device.device.is_cpu()) continue;
+      options.report->measured.peak_bytes[device.device] = held_bytes(device.device).most;
+    }
+  }
   Outputs named;
   for (size_t i = 0; i < outputs.size(); ++i) {
     named.add(options.outputs.empty() ? graph.value(graph.outputs()[i]).name : options.outputs[i],
@@ -412,6 +443,12 @@ Model& Model::to(Device device) {
 Model& Model::to(const PlacementRequest& request) { return to(plan(request)); }
 
 Model& Model::to(const Placement& placement) {
+  for (const auto& [device, card] : placement.request().assumed_devices) {
+    throw Error(ErrorCode::device_missing,
+                "the placement assumes a " + card.profile + " as " + device.str() +
+                    ": it says what a run would cost there, and cannot be run here.")
+        .with_model(name());
+  }
   impl_->apply(placement);
   return *this;
 }
@@ -437,9 +474,12 @@ Device Model::device() const { return impl_->placement.request().device; }
 const Placement& Model::placement() const { return impl_->placement; }
 
 Placement Model::plan(const PlacementRequest& request) const {
-  if (!request.device.is_cpu()) backend(request.device);  // device_missing before anything else
+  for (const Device device : devices_of(request)) {
+    if (!device.is_cpu() && !request.assumed_devices.contains(device)) backend(device);
+  }
   try {
-    return place(impl_->graph, request, KernelCapability());
+    const PlanMemory memory(request.assumed_devices);
+    return place(impl_->graph, request, KernelCapability(request.assumed_devices), &memory);
   } catch (const Error& error) {
     throw error.with_model(name());
   }

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,8 +22,10 @@ class WeightStore {
   Tensor on(const Tensor& weight, Device device);
   std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
                                      FunctionRef<std::shared_ptr<const void>()> make);
-  // Drops uploads to devices other than `device` and everything that was packed.
-  void keep_only(Device device);
+  // Drops every upload that `homes` (storages and devices) has not, and what was packed of weights
+  // that are not on the CPU in it.
+  using Homes = std::set<std::pair<const void*, Device>>;
+  void keep_only(const Homes& homes);
   int64_t uploaded_bytes() const;
 
  private:

@@ -36,10 +36,11 @@ struct Slot {
   DType dtype = DType::undefined;
   bool concrete = false;  // the shape is known
   Shape shape;
-  size_t bytes = 0;       // when concrete
-  size_t offset = 0;      // in the arena
-  Tensor constant;        // on `device`
-  SlotId root = kNoSlot;  // whose memory this is: itself, or what it is a view of
+  size_t bytes = 0;                    // when concrete
+  size_t offset = 0;                   // in the arena
+  int first_step = 0, last_step = -1;  // of a root in the arena: its room is its own between them
+  Tensor constant;                     // on `device`
+  SlotId root = kNoSlot;               // whose memory this is: itself, or what it is a view of
   // Of a root: the device that copies bring it to, and whether anything else needs it on `device`.
   std::optional<Device> copied_to;
   bool read_here = false;
@@ -95,6 +96,9 @@ class PlanServices {
   virtual std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
                                              FunctionRef<std::shared_ptr<const void>()> make) = 0;
   virtual ThreadPool& threads() = 0;
+  // The plan is made for its sizes alone: kernels of the CPU are not prepared, and nothing is
+  // packed or uploaded.
+  virtual bool only_sizes() const { return false; }
   // The name of a node for a device's errors; lives as long as the services.
   virtual const WorkSite* site(const Node& node) = 0;
 };

@@ -478,8 +478,9 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
   } else {
     Stream& stream = up ? queue.upload() : queue.download();
     // A download reads what compute wrote. An upload in a body may write where the trip before is
-    // still read.
-    if (!up || !plan_->scope.empty()) {
+    // still read, and that of a weight where other values were.
+    const Slot& origin = plan_->slots[static_cast<size_t>(from_root)];
+    if (!up || !plan_->scope.empty() || origin.home == SlotHome::constant) {
       Event& produced = queue.event();
       queue.compute().record(produced);
       stream.wait(produced);
@@ -550,9 +551,10 @@ void RunState::run_steps(RunScope& scope) {
       if (scope.trace != nullptr) {
         scope.synchronize();
         const Node& node = plan_->graph->node(step.node);
-        scope.trace->add({node.name, step.kind == StepKind::copy ? "copy" : node.op,
-                          step.device.str(), us_since(scope.start, start),
-                          us_since(start, Clock::now())});
+        const bool is_copy = step.kind == StepKind::copy;
+        scope.trace->add({node.name, is_copy ? "copy" : node.op, step.device.str(),
+                          us_since(scope.start, start), us_since(start, Clock::now()),
+                          is_copy ? ledger_name(step.inputs[0]) : node.name, is_copy, step.device});
       }
     }
   } catch (const Error& error) {

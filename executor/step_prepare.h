@@ -22,13 +22,14 @@ class StepPrepare : public Prepare {
   std::shared_ptr<const void> cached(int input, std::string_view layout,
                                      FunctionRef<std::shared_ptr<const void>()> make) override {
     packed_.add(input);
+    if (services_.only_sizes()) return nullptr;
     const Tensor* weight = facts_.input(input).constant;
     if (weight == nullptr || !weights_.contains(input)) return make();
     return services_.packed(*weight, layout, make);
   }
   std::shared_ptr<const void> upload(std::span<const std::byte> bytes) override {
     uploaded_ += static_cast<int64_t>(bytes.size());
-    return Prepare::upload(bytes);
+    return services_.only_sizes() ? nullptr : Prepare::upload(bytes);
   }
   size_t workspace() const { return workspace_; }
   int64_t uploaded() const { return uploaded_; }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 namespace ferry {
 
@@ -27,6 +28,19 @@ std::string Trace::json() const {
                       {"dur", event.duration_us}});
   }
   return Json{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}}.dump(1) + "\n";
+}
+
+std::vector<MeasuredRun::Step> Trace::steps() const {
+  std::vector<MeasuredRun::Step> out;
+  std::map<std::tuple<std::string, bool, Device>, size_t> known;
+  for (const TraceEvent& event : events_) {
+    const auto [at, is_new] =
+        known.try_emplace({event.subject, event.copy, event.device}, out.size());
+    if (is_new) out.push_back({event.subject, event.copy, event.device, 0, 0});
+    out[at->second].seconds += event.duration_us * 1e-6;
+    ++out[at->second].times;
+  }
+  return out;
 }
 
 }  // namespace ferry

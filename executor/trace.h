@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "ferry/placement.h"
+
 namespace ferry {
 
 // One span of time on one track.
@@ -12,6 +14,10 @@ struct TraceEvent {
   std::string track;     // "cpu", "sim:0 compute", "sim:0 h2d"
   double start_us = 0;   // since the run began
   double duration_us = 0;
+  // As MeasuredRun::Step: the node or the copied value, and the device that is charged.
+  std::string subject;
+  bool copy = false;
+  Device device;
 };
 
 // What happened when in one run, for chrome://tracing and Perfetto.
@@ -22,6 +28,8 @@ class Trace {
 
   // The Trace Event Format's JSON object: complete events ("X"), one thread a track.
   std::string json() const;
+  // The time of each node and copy, all times together, in order of their first.
+  std::vector<MeasuredRun::Step> steps() const;
 
  private:
   std::vector<TraceEvent> events_;

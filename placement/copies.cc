@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,10 @@ std::vector<Devices> needs_of(const Graph& graph, const Capability& capability,
 
 class Inserter {
  public:
-  Inserter(Graph& graph, const Capability& capability) : graph_(graph), capability_(capability) {}
+  Inserter(Graph& graph, const Capability& capability, const Streamed& streamed)
+      : graph_(graph), capability_(capability), streamed_(streamed) {
+    for (ValueId id = 0; id < graph.value_count(); ++id) names_.insert(graph.value(id).name);
+  }
 
   // `there` already lives on its device and has the elements of `value`.
   void know_copy(ValueId value, ValueId there) {
@@ -72,7 +76,7 @@ class Inserter {
       const int port = static_cast<int>(i);
       if (input == kNoValue || ports.metadata_inputs.contains(port)) continue;
       const ValueId there =
-          on_device(input, ports.host_inputs.contains(port) ? Device::cpu() : device);
+          on_device(input, ports.host_inputs.contains(port) ? Device::cpu() : device, id);
       graph_.node(id).inputs[i] = there;
     }
     for (size_t i = 0; i < graph_.node(id).outputs.size(); ++i) {
@@ -101,14 +105,14 @@ class Inserter {
     std::vector<ValueId> captures;
     std::vector<std::vector<ValueId>> inner_captures(bodies.size());
     std::vector<Inserter> inserters;
-    for (const auto& body : bodies) inserters.emplace_back(*body, capability_);
+    for (const auto& body : bodies) inserters.emplace_back(*body, capability_, streamed_);
     for (size_t i = 0; i < outer.size(); ++i) {
       // What is only looked at (its shape) stays where it is.
       if (needs[i].empty() || !is_tensor(graph_.value(outer[i]))) {
         needs[i] = {graph_.value(outer[i]).device};
       }
       for (const Device device : needs[i]) {
-        captures.push_back(on_device(outer[i], device));
+        captures.push_back(on_device(outer[i], device, id));
         for (size_t b = 0; b < bodies.size(); ++b) {
           const ValueId original = bodies[b]->captures()[i];
           ValueId there = original;
@@ -116,7 +120,7 @@ class Inserter {
             bodies[b]->value(original).device = device;
           } else {
             Value value = bodies[b]->value(original);
-            value.name = bodies[b]->unique_name(value.name + "@" + device.str());
+            value.name = inserters[b].new_name(value.name + "@" + device.str());
             value.device = device;
             there = bodies[b]->add_value(std::move(value));
             inserters[b].know_copy(original, there);
@@ -135,29 +139,43 @@ class Inserter {
     graph_.node(id).captures = std::move(captures);
   }
 
-  // The value with the elements of `id` that lives on `device`: itself, or its copy there.
-  ValueId on_device(ValueId id, Device device) {
+  // The value with the elements of `id` that lives on `device`: itself, or its copy there. `reader`
+  // is the first node to read it, where a node does.
+  ValueId on_device(ValueId id, Device device, NodeId reader = kNoNode) {
     if (graph_.value(id).device == device || !is_tensor(graph_.value(id))) return id;
     const auto [at, is_new] = copies_.emplace(std::pair(id, device), kNoValue);
     if (!is_new) return at->second;
+    const bool has_home =
+        graph_.value(id).is_constant() && !streamed_.contains({graph_.value(id).name, device});
     Value there;
-    there.name = graph_.unique_name(graph_.value(id).name + "@" + device.str());
+    there.name = new_name(graph_.value(id).name + "@" + device.str());
     there.type = graph_.value(id).type;
     there.contents = graph_.value(id).contents;
-    there.constant = graph_.value(id).constant;
+    if (has_home) there.constant = graph_.value(id).constant;
     there.device = device;
     at->second = graph_.add_value(std::move(there));
-    if (!graph_.value(id).is_constant()) add_copy_node(id, at->second);
+    if (!has_home) add_copy_node(id, at->second, reader);
     return at->second;
   }
 
-  void add_copy_node(ValueId from, ValueId to) {
+  std::string new_name(const std::string& stem) {
+    std::string name = stem;
+    for (int i = 1; !names_.insert(name).second; ++i) name = stem + "_" + std::to_string(i);
+    return name;
+  }
+
+  void add_copy_node(ValueId from, ValueId to, NodeId reader) {
     Node copy;
     copy.op = kCopyOp;
     copy.name = graph_.value(to).name;
     copy.inputs = {from};
     copy.outputs = {to};
     copy.device = graph_.value(to).device;
+    // A weight takes room on the device only as long as it is read.
+    if (graph_.value(from).is_constant() && reader != kNoNode) {
+      graph_.add_node_before(reader, std::move(copy));
+      return;
+    }
     const NodeId producer = graph_.value(from).producer;
     const auto& order = graph_.order();
     const auto after = producer == kNoNode ? order.begin() : std::ranges::find(order, producer) + 1;
@@ -170,6 +188,8 @@ class Inserter {
 
   Graph& graph_;
   const Capability& capability_;
+  const Streamed& streamed_;
+  std::unordered_set<std::string> names_;  // of the graph's values
   std::map<std::pair<ValueId, Device>, ValueId> copies_;
 };
 
@@ -180,8 +200,16 @@ Device delivered_on(const Graph& graph, const PlacementRequest& request, size_t 
   return is_string ? Device::cpu() : request.outputs_on;
 }
 
-void insert_copies(Graph& graph, const PlacementRequest& request, const Capability& capability) {
-  Inserter(graph, capability).run([&](size_t i) { return delivered_on(graph, request, i); });
+std::vector<Devices> readers_of(const Graph& graph, const PlacementRequest& request,
+                                const Capability& capability) {
+  return needs_of(graph, capability, [&](size_t i) { return delivered_on(graph, request, i); });
+}
+
+void insert_copies(Graph& graph, const PlacementRequest& request, const Capability& capability,
+                   const Streamed& streamed) {
+  Inserter(graph, capability, streamed).run([&](size_t i) {
+    return delivered_on(graph, request, i);
+  });
 }
 
 void elide_copies(Graph& graph) {
@@ -197,11 +225,20 @@ void elide_copies(Graph& graph) {
     const ValueId origin = graph.node(producer).inputs[0];
     if (graph.value(origin).device == graph.value(copy).device) graph.replace_uses(copy, origin);
   }
+  std::vector<size_t> readers(static_cast<size_t>(graph.value_count()));
+  const auto consumers = graph.consumers();
+  for (size_t i = 0; i < readers.size(); ++i) readers[i] = consumers[i].size();
+  std::vector<bool> dead(static_cast<size_t>(graph.node_capacity()), false);
+  bool any = false;
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
-    if (graph.node(*it).op != kCopyOp) continue;
-    const ValueId copy = graph.node(*it).outputs[0];
-    if (graph.consumers()[copy].empty() && !graph.is_output(copy)) graph.remove_node(*it);
+    const Node& node = graph.node(*it);
+    if (node.op != kCopyOp) continue;
+    const ValueId copy = node.outputs[0];
+    if (readers[copy] > 0 || graph.is_output(copy)) continue;
+    --readers[node.inputs[0]];
+    dead[*it] = any = true;
   }
+  if (any) graph.remove_nodes(dead);
 }
 
 }  // namespace ferry

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/checked.h"
-
 namespace ferry {
 namespace {
 
@@ -100,31 +98,7 @@ class Network {
   std::vector<Arc> arcs_;  // arc i ^ 1 is the way back of arc i
 };
 
-Side side_of(const CutProblem::End& end, const std::vector<Side>& sides) {
-  return end.item < 0 ? end.side : sides[static_cast<size_t>(end.item)];
-}
-
 }  // namespace
-
-int64_t cut_cost(const CutProblem& problem, const std::vector<Side>& sides) {
-  int64_t total = 0;
-  const auto add = [&](int64_t cost) {
-    const bool is_forbidden = total == kForbidden || cost == kForbidden;
-    total = is_forbidden ? kForbidden
-                         : std::min(checked_add(total, cost).value_or(kForbidden), kForbidden - 1);
-  };
-  for (size_t i = 0; i < problem.items.size(); ++i) {
-    add(problem.items[i].cost[static_cast<size_t>(sides[i])]);
-  }
-  for (const CutProblem::Value& value : problem.values) {
-    const Side home = side_of(value.writer, sides);
-    const bool crosses = std::ranges::any_of(value.readers, [&](const CutProblem::End& reader) {
-      return side_of(reader, sides) != home;
-    });
-    if (crosses) add(value.copy[home == Side::host ? 1 : 0]);
-  }
-  return total;
-}
 
 std::vector<Side> minimum_cut(const CutProblem& problem) {
   const auto items = static_cast<int>(problem.items.size());

@@ -36,10 +36,6 @@ struct CutProblem {
   std::vector<Value> values;
 };
 
-// The time of one assignment; kForbidden where an item is where it cannot run, or a value crosses
-// that cannot.
-int64_t cut_cost(const CutProblem& problem, const std::vector<Side>& sides);
-
 // An assignment of least cost; among those of equal cost, the one with the most items on the
 // device. Every item must be able to run somewhere. Times above 2^61 / (2 items + 2 values + 1)
 // count as that, half a second for a million nodes and as many values. O(V^2 E) at worst (Dinic

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <utility>
 #include <vector>
 
 #include "core/function_ref.h"
-#include "placement/cost.h"
-#include "placement/cut.h"
+#include "placement/assignment.h"
+#include "placement/cost_model.h"
 #include "placement/placement.h"
 
 namespace ferry {
@@ -13,28 +14,39 @@ namespace ferry {
 // Trips of a Loop whose count is no constant.
 inline constexpr int64_t kAssumedTrips = 8;
 
-// A graph and its bodies as one question for minimum_cut().
+// A graph and its bodies as one question for cheapest().
 //
 //  1. Every node is an item. Its time in a body counts once a trip; both bodies of an If count.
 //  2. A value that somebody reads on a device where it may not be is a value of the problem; what
 //     bodies capture is the outer value, copied once outside.
-//  3. Constants have a home on each side and cross at load only: they are not in the problem.
+//  3. Constants have a home on each side and cross at load only: they are in the problem only where
+//     NetworkFacts::weight_price asks for them.
 //  4. Ports that only look at sizes do not read. Host ports and host outputs are on the host.
 //  5. A node that reads back what only the device knows pays for that copy where it runs there.
 struct PlacementNetwork {
-  CutProblem problem;
-  std::vector<std::pair<Graph*, NodeId>> nodes;  // of each item
+  struct Item {
+    Graph* graph;
+    NodeId node;
+    Work work;  // of one trip
+    int64_t trips;
+  };
+  AssignmentProblem problem;
+  std::vector<Item> nodes;  // of each item
 };
 
 struct NetworkFacts {
   const PlacementRequest& request;
   const Capability& capability;
-  const DeviceProfile &host, &device;
-  const LinkProfile& link;
+  const CostModel& costs;  // the devices of the problem are its
   AssumedSizes& sizes;
-  FunctionRef<bool(const Node&)> host_only;  // nodes that stay on the host whatever they cost
+  FunctionRef<uint32_t(const Node&)> allowed;  // bit d: on costs.devices[d]
+  // Picoseconds that a weight costs on device d, wherever it is read there; not set: none do.
+  std::function<int64_t(const Value& weight, int device, bool in_body)> weight_price = {};
 };
 
 PlacementNetwork network_of(Graph& graph, const NetworkFacts& facts);
+
+// How often the bodies of `node` run for each run of it.
+int64_t trips_of(const Graph& graph, const Node& node, AssumedSizes& sizes);
 
 }  // namespace ferry

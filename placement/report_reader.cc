@@ -129,6 +129,11 @@ NodePlacement node_of(const JsonValue& json) {
       node.predicted.push_back({device_named(device, *times), seconds(time)});
     }
   }
+  if (const std::optional<JsonValue> moves = json.find("move_seconds")) {
+    for (const auto& [device, time] : moves->members()) {
+      node.moves.push_back({device_named(device, *moves), seconds(time)});
+    }
+  }
   const auto operations = [](const JsonValue& number) { return number.number(0, kMostOperations); };
   read_optional(json, "flops", node.flops, operations);
   read_optional(json, "bytes", node.bytes, operations);

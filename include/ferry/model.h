@@ -94,6 +94,7 @@ struct RunReport {
   std::vector<Copy> copies;
   std::string ledger_difference;  // "" when they are the copies that the placement planned
   std::string trace_json;         // Chrome's Trace Event Format, when asked for
+  MeasuredRun measured;           // time of every node and copy, when a trace was asked for
   double seconds = 0;
 };
 

@@ -78,7 +78,7 @@ struct FERRY_API PlacementRequest {
   bool cpu_fallback = false;
 
   // Without cpu_fallback and more_devices there is no choice, and both policies give the same.
-  PlacementPolicy policy = PlacementPolicy::device_first;
+  PlacementPolicy policy = PlacementPolicy::fastest;
 
   std::vector<PlacementRule> rules;
 
@@ -139,7 +139,7 @@ struct RejectedDevice {
 };
 
 // What a run would take longer (or less, below 0) if this node alone were on `device`, copies
-// included. Of a plan that is the fastest, never below 0.
+// included. Below 0 only where the request did not let the node choose.
 struct MoveCost {
   Device device;
   double seconds = 0;
@@ -190,7 +190,8 @@ struct MemoryUse {
   int64_t activations = 0;  // the arena's peak, outputs that live there included
   int64_t workspace = 0;    // of kernels
   std::optional<int64_t> limit;
-  bool known = true;  // false: some sizes are known only in a run, and are not in it
+  bool known = true;    // false: some sizes are known only in a run, and are not in it
+  std::string problem;  // why nothing is known: no plan can be made for the assumed sizes
   // Activations while each of nodes() runs; empty where sizes are not known.
   std::vector<int64_t> steps;
 

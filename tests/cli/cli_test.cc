@@ -131,7 +131,6 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"diff " FERRY_SOURCE "/CMakePresets.json " + net + " -a cpu", "are for models"},
       {"place " + net + " --fail-on falback", "Did you mean 'fallback'?"},
       {"place " + net + " -d sim:0,cpu --policy fatest", "Did you mean 'fastest'?"},
-      {"place " + net + " -d sim:0 --policy fastest", "allow the CPU with 'sim:0,cpu'"},
       {"place " + net + " --fail-on 'copies>'", "is no limit"},
       {"place " + net + " --fail-on 'copies>2MiB'", "is no limit"},
       {"place " + net + " --fail-on 'bytes>-1'", "is no limit"},
@@ -235,7 +234,8 @@ TEST_F(Cli, PlaceKeepsLimits) {
   EXPECT_THAT(many.err, HasSubstr("ferry: bytes>2047B: 2048 per run: tokens cpu -> sim:0 "));
 
   write_file(file("loop.onnx"), endless_loop());
-  const Result open = run("place " + file("loop.onnx") + " -d sim:0,cpu --fail-on 'bytes>1GiB'");
+  const Result open = run("place " + file("loop.onnx") +
+                          " -d sim:0,cpu --policy device_first --fail-on 'bytes>1GiB'");
   EXPECT_EQ(open.code, 6);
   EXPECT_THAT(open.err, HasSubstr("and more that only data or trips decide"));
 
@@ -426,7 +426,7 @@ TEST_F(Cli, RunShowsCopiesTraceAndReport) {
 TEST_F(Cli, MissingDevicesAndFilesHaveTheirCodes) {
   EXPECT_EQ(run("run " + model("net.onnx") + " -d cuda:99").code, 4);
   EXPECT_EQ(run("run " + model("net.onnx") + " -d sim:99").code, 4);
-  EXPECT_EQ(run("run " + model("net.onnx") + " -i x=ones --report /dev/full").code, 1);
+  EXPECT_EQ(run("run " + model("net.onnx") + " -i x=ones --trace /dev/full").code, 1);
   EXPECT_EQ(run("run " + model("net.onnx") + " -i x=ones -o /no/such/folder/out.npz").code, 1);
   write_file(file("empty.onnx"), "");
   EXPECT_EQ(run("run " + file("empty.onnx")).code, 3);

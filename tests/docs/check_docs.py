@@ -19,7 +19,9 @@ failures, commands, links = [], 0, 0
 
 
 def normal(text):
-    return re.sub(r"\b\d+ cores", "N cores", text).rstrip()
+    # What depends on the number of cores.
+    text = re.sub(r"\b\d+ cores", "N cores", text)
+    return re.sub(r"\S+ \S+ +\S+x  every node on cpu", "every node on cpu", text).rstrip()
 
 
 for page in pages:

@@ -4,6 +4,7 @@
 
 #include "ferry/ferry.h"
 #include "tests/support/model_of.h"
+#include "tests/support/requests.h"
 
 namespace ferry {
 namespace {
@@ -96,7 +97,7 @@ TEST(Model, InputsMayBeOnAnyDevice) {
 
 TEST(Model, OutputsGoWhereTheyAreWanted) {
   Model model = model_of(scale_model());
-  PlacementRequest request = PlacementRequest::parse("sim:0");
+  PlacementRequest request = testing::device_first("sim:0");
   request.outputs_on = request.device;
   model.to(request);
   RunReport report;
@@ -140,7 +141,7 @@ TEST(Model, ShapesThatOnlyDataKnows) {
   builder.node("Shape", {"kept"}, {"count"});
   for (const char* device : kDevices) {
     Model model = model_of(builder);
-    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    model.to(testing::device_first(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
     const Outputs some = model.run({{"x", Tensor::from({0, 3, 0, 4, 5})}}, {.check_ledger = true});
     EXPECT_THAT(some["y"].span<float>(), ElementsAre(6, 8, 10)) << device;
     EXPECT_EQ(some["count"].item(), 3);
@@ -164,7 +165,7 @@ TEST(Model, WhatAKernelReadsBackIsInThePlan) {
   body.node("Add", {"before", "added"}, {"after"});
   body.output("on", boolean, {}).output("after", int64, {1, 1});
   Model model = model_of(builder);
-  model.to(PlacementRequest::parse("sim:0,cpu"));
+  model.to(testing::device_first("sim:0,cpu"));
   const auto& copies = model.placement().copies();
   const auto planned = std::ranges::find(copies, "read_back", &CopyPlacement::kind);
   ASSERT_NE(planned, copies.end());
@@ -273,7 +274,7 @@ ModelBuilder branching() {
 TEST(Model, BranchesWithCaptures) {
   for (const char* device : kDevices) {
     Model model = model_of(branching());
-    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    model.to(testing::device_first(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
     for (int i = 0; i < 2; ++i) {
       EXPECT_THAT(
           model.run({{"x", Tensor::from({1, 2, 3})}}, {.check_ledger = true})["y"].span<float>(),
@@ -308,7 +309,7 @@ ModelBuilder looping() {
 TEST(Model, LoopsWithStateAndScanOutputs) {
   for (const char* device : kDevices) {
     Model model = model_of(looping());
-    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    model.to(testing::device_first(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
     const Tensor start = Tensor::from({0, 0});
     const Outputs out =
         model.run({{"n", Tensor::scalar<int64_t>(3)}, {"start", start}}, {.check_ledger = true});
@@ -358,7 +359,7 @@ TEST(Model, ErrorsOfARunNameTheNodeAndLeaveTheModelUsable) {
 TEST(Model, ConcurrentRunsAgree) {
   for (const char* device : kDevices) {
     Model model = model_of(looping());
-    model.to(PlacementRequest::parse(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
+    model.to(testing::device_first(std::string(device) == "cpu" ? "cpu" : "sim:0,cpu"));
     std::vector<std::thread> threads;
     std::atomic<int> right{0};
     for (int t = 0; t < 4; ++t) {

@@ -72,6 +72,7 @@ Placement placed(const Graph& graph, const std::string& missing = "Neg") {
   PlacementRequest request;
   request.device = kSim;
   request.cpu_fallback = true;
+  request.policy = PlacementPolicy::device_first;
   return place(graph, request, capability);
 }
 

@@ -7,6 +7,7 @@
 #include "executor/registered_kernel.h"
 #include "ferry/ferry.h"
 #include "tests/support/model_of.h"
+#include "tests/support/requests.h"
 
 // Operators of the application: register_operator and what follows from it. Registrations last as
 // long as the process, so each test has names of its own.
@@ -77,7 +78,7 @@ TEST(RegisterOperator, WithoutAKernelOnTheDeviceANodeIsOnTheCpuForThatReason) {
   EXPECT_THAT(error.what(), HasSubstr("own"));
   EXPECT_THAT(error.what(), HasSubstr("no_kernel"));
 
-  model.to(PlacementRequest::parse("sim:0,cpu"));
+  model.to(testing::device_first("sim:0,cpu"));
   const NodePlacement& own = model.placement().nodes().at(1);
   EXPECT_EQ(own.op, "my.domain.HostOnly");
   EXPECT_TRUE(own.device.is_cpu());
@@ -199,7 +200,7 @@ TEST(RegisterOperator, AKernelMayChooseASizeThatTheRuleLeavesOpen) {
   builder.node("Neg", {"a"}, {"y"});
   for (const char* device : {"cpu", "sim:0,cpu"}) {
     Model model = model_of(builder);
-    model.to(PlacementRequest::parse(device));
+    model.to(testing::device_first(device));
     for (int i = 0; i < 2; ++i) {
       EXPECT_THAT(model.run({{"x", Tensor::from({1, -2, 3})}})["y"].span<float>(),
                   ElementsAre(-1, -3));

@@ -6,6 +6,7 @@
 
 #include "ferry/ferry.h"
 #include "tests/support/model_of.h"
+#include "tests/support/requests.h"
 
 // RunOptions: which outputs come back, where, and what ends a run early.
 namespace ferry {
@@ -157,7 +158,7 @@ constexpr int64_t kForever = int64_t{1} << 40;
 TEST(RunOptions, ARunEndsAtItsDeadline) {
   for (const char* device : {"cpu", "sim:0,cpu"}) {
     Model model = model_of(counting());
-    model.to(PlacementRequest::parse(device));
+    model.to(testing::device_first(device));
     RunOptions options;
     options.deadline = steady_clock::now();
     EXPECT_EQ(error_of([&] { (void)model.run(trips(1), options); }).code(),
@@ -181,7 +182,7 @@ TEST(RunOptions, AnotherThreadCancels) {
   std::mt19937 random(17);
   for (const char* device : {"cpu", "sim:0,cpu"}) {
     Model model = model_of(counting());
-    model.to(PlacementRequest::parse(device));
+    model.to(testing::device_first(device));
     for (int i = 0; i < 10; ++i) {
       const CancelToken token;
       RunOptions options;

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "ferry/error.h"
+#include "placement/cost_model.h"
 #include "placement/placement.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
@@ -17,6 +18,7 @@ PlacementRequest on_sim(bool fallback = false) {
   PlacementRequest request;
   request.device = kSim;
   request.cpu_fallback = fallback;
+  request.policy = PlacementPolicy::device_first;
   return request;
 }
 
@@ -30,6 +32,12 @@ Graph chain() {
   return build.outputs({"y"});
 }
 
+Decisions assign(Graph& graph, const PlacementRequest& request, const Capability& capability) {
+  const CostModel costs = cost_model_of(request, capability);
+  Assigning assigning{request, capability, costs};
+  return assign_devices(graph, assigning);
+}
+
 const Node& node_named(const Graph& graph, const std::string& name) {
   for (const NodeId id : graph.order()) {
     if (graph.node(id).name == name) return graph.node(id);
@@ -39,7 +47,7 @@ const Node& node_named(const Graph& graph, const std::string& name) {
 
 Error error_of(Graph graph, const PlacementRequest& request, const Capability& capability) {
   try {
-    assign_devices(graph, request, capability);
+    assign(graph, request, capability);
   } catch (const Error& error) {
     return error;
   }
@@ -49,7 +57,7 @@ Error error_of(Graph graph, const PlacementRequest& request, const Capability& c
 
 TEST(Assign, TheCpuTakesEverything) {
   Graph graph = chain();
-  const Decisions decisions = assign_devices(graph, {}, FakeCapability());
+  const Decisions decisions = assign(graph, {}, FakeCapability());
   for (const NodeId id : graph.order()) {
     EXPECT_TRUE(graph.node(id).device.is_cpu());
     EXPECT_EQ(decisions.at(graph.node(id).name).reason, ReasonCode::requested);
@@ -72,7 +80,7 @@ TEST(Assign, FallbackKeepsTheReason) {
   FakeCapability capability;
   capability.missing["Rare"] = Support::no(ReasonCode::dtype, "input 0 is int64");
   Graph graph = chain();
-  const Decisions decisions = assign_devices(graph, on_sim(true), capability);
+  const Decisions decisions = assign(graph, on_sim(true), capability);
   EXPECT_EQ(node_named(graph, "/a").device, kSim);
   EXPECT_TRUE(node_named(graph, "/b").device.is_cpu());
   EXPECT_EQ(decisions.at("/b").reason, ReasonCode::dtype);
@@ -105,7 +113,7 @@ TEST(Assign, ShapeArithmeticIsAHostValueAndNeverAFailure) {
   FakeCapability capability;
   capability.host_inputs["Reshape"] = {1};
   capability.missing["Concat"] = Support::no(ReasonCode::dtype, "int64");
-  const Decisions decisions = assign_devices(graph, on_sim(), capability);
+  const Decisions decisions = assign(graph, on_sim(), capability);
   for (const char* name : {"/s", "/n", "/shape"}) {
     EXPECT_TRUE(node_named(graph, name).device.is_cpu()) << name;
     EXPECT_EQ(decisions.at(name).reason, ReasonCode::host_value) << name;
@@ -125,7 +133,7 @@ TEST(Assign, SmallInputsAreHostValuesOnlyWhereTheHostReadsThem) {
   Graph& graph = build.outputs({"y", "other"});
   FakeCapability capability;
   capability.host_inputs["TopK"] = {1};
-  assign_devices(graph, on_sim(), capability);
+  assign(graph, on_sim(), capability);
   EXPECT_TRUE(node_named(graph, "/k1").device.is_cpu());
   EXPECT_EQ(node_named(graph, "/other").device, kSim);
 }
@@ -138,7 +146,7 @@ TEST(Assign, LargeTensorsOfSizesStayOnTheDevice) {
   Graph& graph = build.outputs({"e"});
   FakeCapability capability;
   capability.host_inputs["Expand"] = {1};
-  assign_devices(graph, on_sim(), capability);
+  assign(graph, on_sim(), capability);
   EXPECT_EQ(node_named(graph, "/e").device, kSim);
 }
 
@@ -155,7 +163,7 @@ TEST(Assign, RandomPlacementDependsOnTheSeedAlone) {
     Graph& graph = build.outputs({last});
     PlacementRequest request = on_sim();
     request.random_seed = seed;
-    assign_devices(graph, request, FakeCapability());
+    assign(graph, request, FakeCapability());
     std::string out;
     for (const NodeId id : graph.order()) out += graph.node(id).device.is_cpu() ? 'c' : 's';
     return out;
@@ -170,7 +178,12 @@ TEST(Request, Parses) {
   EXPECT_FALSE(PlacementRequest::parse("cuda:1").cpu_fallback);
   EXPECT_EQ(PlacementRequest::parse("cuda:1").device.index(), 1);
   EXPECT_TRUE(PlacementRequest::parse("sim:0,cpu").cpu_fallback);
-  for (const char* text : {"", "sim:0,sim:1", "sim:0,", "gpu"}) {
+  const PlacementRequest three = PlacementRequest::parse("sim:0,sim:1,cpu");
+  EXPECT_TRUE(three.cpu_fallback);
+  EXPECT_EQ(three.more_devices, std::vector<Device>{Device("sim:1")});
+  EXPECT_FALSE(PlacementRequest::parse("sim:0,sim:1").cpu_fallback);
+  for (const char* text : {"", "sim:0,", "gpu", "cpu,sim:0", "cpu,cpu", "sim:0,sim:0",
+                           "sim:0,cpu,sim:1", "sim:0,cpu,cpu", ",sim:0"}) {
     EXPECT_THROW((void)PlacementRequest::parse(text), Error) << text;
   }
 }

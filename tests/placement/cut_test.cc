@@ -7,10 +7,37 @@
 #include <random>
 #include <string>
 
+#include "core/checked.h"
+
 namespace ferry {
 namespace {
 
 using End = CutProblem::End;
+
+Side side_of(const End& end, const std::vector<Side>& sides) {
+  return end.item < 0 ? end.side : sides[static_cast<size_t>(end.item)];
+}
+
+// The time of one assignment; kForbidden where an item is where it cannot run, or a value crosses
+// that cannot.
+int64_t cut_cost(const CutProblem& problem, const std::vector<Side>& sides) {
+  int64_t total = 0;
+  const auto add = [&](int64_t cost) {
+    const bool is_forbidden = total == kForbidden || cost == kForbidden;
+    total = is_forbidden ? kForbidden
+                         : std::min(checked_add(total, cost).value_or(kForbidden), kForbidden - 1);
+  };
+  for (size_t i = 0; i < problem.items.size(); ++i) {
+    add(problem.items[i].cost[static_cast<size_t>(sides[i])]);
+  }
+  for (const CutProblem::Value& value : problem.values) {
+    const Side home = side_of(value.writer, sides);
+    const bool crosses = std::ranges::any_of(
+        value.readers, [&](const End& reader) { return side_of(reader, sides) != home; });
+    if (crosses) add(value.copy[home == Side::host ? 1 : 0]);
+  }
+  return total;
+}
 
 // Up to 12 nodes with several outputs, host ports, fixed inputs and outputs, and nodes that one
 // device cannot run.

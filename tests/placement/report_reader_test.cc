@@ -11,6 +11,7 @@
 #include "placement/map.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
+#include "tests/support/requests.h"
 
 // Reports and maps read back, and what is refused of them.
 namespace ferry {
@@ -31,7 +32,7 @@ Placement placed() {
   graph.opsets = {{"", 21}, {"com.microsoft", 1}};
   FakeCapability capability;
   capability.missing["Neg"] = Support::no(ReasonCode::dtype, "input 0 is float32");
-  PlacementRequest request = PlacementRequest::parse("sim:0,cpu");
+  PlacementRequest request = testing::device_first("sim:0,cpu");
   request.dims["batch"] = 8;
   return place(graph, request, capability);
 }

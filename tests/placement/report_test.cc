@@ -28,6 +28,7 @@ Placement example() {
   PlacementRequest request;
   request.device = kSim;
   request.cpu_fallback = true;
+  request.policy = PlacementPolicy::device_first;
   request.dims["batch"] = 8;
   return place(graph, request, capability);
 }

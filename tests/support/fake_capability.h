@@ -16,6 +16,7 @@ class FakeCapability : public Capability {
   std::map<std::string, Ports> host_inputs;  // by operator
   std::map<std::string, Ports> metadata_inputs{{"Shape", {0}}};
   std::set<std::string> missing_on_cpu;
+  std::map<Device, std::set<std::string>> missing_on;  // by one device alone
 
   NodeCapability ask(const Graph&, const Node& node, Device device) const override {
     NodeCapability out;
@@ -31,6 +32,9 @@ class FakeCapability : public Capability {
       }
     } else if (const auto at = missing.find(node.op); at != missing.end()) {
       out.support = at->second;
+    } else if (const auto own = missing_on.find(device);
+               own != missing_on.end() && own->second.contains(node.op)) {
+      out.support = Support::no(ReasonCode::no_kernel, "not on " + device.str());
     }
     if (node.op == "Shape") out.host_outputs = {0};
     return out;

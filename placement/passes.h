@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "placement/cost_model.h"
+#include "placement/placement.h"
+
+namespace ferry {
+
+// What every way through the passes is given.
+struct PassFacts {
+  const PlacementRequest& request;
+  const Capability& capability;
+  const CostModel& costs;
+};
+
+// What memory costs on a device: prices that make a placement smaller (memory.h).
+struct MemoryPrices {
+  // As Assigning::weight_price and activation_price.
+  std::function<int64_t(const Value& weight, int device, bool in_body)> weight;
+  double activation = 0;
+  // Whether the weight, which somebody reads on device d, is brought there in every run.
+  std::function<bool(const Value& weight, int device)> streams;
+};
+
+// A graph with devices and copies, and why.
+struct Placed {
+  Graph graph;
+  Decisions decisions;
+  Prediction prediction;
+  std::vector<RuleMatch> rules;
+  std::vector<SpilledWeight> spilled;
+  int64_t priced_cost = 0;  // picoseconds, prices included
+};
+
+// The passes of placement.h on a copy of `graph`, verified after each.
+Placed run_passes(const Graph& graph, const PassFacts& facts, const MemoryPrices& prices = {});
+
+}  // namespace ferry
