@@ -64,6 +64,9 @@ Model placed(const Args& args, const std::string& device, const std::string& map
   request.dims = parse_dims(args.inputs.dims);
   require_known_dims(request.dims, model);
   model.to(request);
+  if (model.placement().rules().size() != request.rules.size()) {
+    throw Error(ErrorCode::internal, "the placement does not follow the rules of '" + map + "'.");
+  }
   return model;
 }
 

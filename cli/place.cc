@@ -2,17 +2,19 @@
 
 #include "cli/dims.h"
 #include "cli/gate.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/placement_request.h"
 #include "cli/report_format.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
+#include "importer/annotations.h"
 
 namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string model, format = "text", output, why, fail_on;
+  std::string model, format = "text", output, why, fail_on, annotated;
   PlacementArgs placement;
   std::vector<std::string> dims;
 };
@@ -24,6 +26,16 @@ ReportFormat format_of(const Args& args) {
 
 // For people, within the width of their terminal; whole for pipes and files.
 void show(const std::string& text) { print(shorten_names(text, terminal_width())); }
+
+// A copy of the model whose nodes carry their devices, and how onnxruntime is told of them.
+void write_annotated(const Args& args, const Placement& placement) {
+  const WritingFile guard;
+  const Annotated written = save_annotated(args.model, placement.nodes(), args.annotated);
+  note(std::to_string(written.nodes) + " nodes of " + args.annotated + " carry their device, " +
+       std::to_string(written.without) + " have none");
+  note("for onnxruntime: session.layer_assignment_settings = \"" +
+       onnxruntime_option(written.devices) + "\"");
+}
 
 int place(const Args& args) {
   const ReportFormat format = format_of(args);
@@ -48,6 +60,7 @@ int place(const Args& args) {
     write_output(args.output, placement.report(format));
     note(placement.summary());
   }
+  if (!args.annotated.empty()) write_annotated(args, placement);
   for (const std::string& limit : passed) std::fprintf(stderr, "ferry: %s\n", limit.c_str());
   return passed.empty() ? kOk : kGate;
 }
@@ -61,6 +74,7 @@ std::function<int()> setup(Options& options) {
   options.option("--why", args->why, "one node or value: where it is, why, its copies");
   options.option("--fail-on", args->fail_on, "limits: fallback,copies>4,bytes>1MiB,cpu_flops>1%");
   options.option("-o,--output", args->output, "a report: .json .txt .csv .md .dot .html .me.json");
+  options.option("--save-annotated", args->annotated, "a copy of the model: nodes with devices");
   options.option("--format", args->format, "text json csv markdown dot html model_explorer");
   return [args] { return place(*args); };
 }

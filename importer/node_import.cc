@@ -15,21 +15,6 @@
 namespace ferry {
 namespace {
 
-// The path of a node: its own name, or one made from what it writes.
-std::string path_of(const onnx::NodeProto& proto, const Scope& scope) {
-  std::string name = proto.name();
-  if (name.empty() || !is_valid_utf8(name)) {
-    name = proto.op_type();
-    for (const std::string& output : proto.output()) {
-      if (output.empty() || !is_valid_utf8(output)) continue;
-      name += "_" + output;
-      break;
-    }
-  }
-  if (scope.prefix().empty()) return name;
-  return scope.prefix() + (name.front() == '/' ? name.substr(1) : name);
-}
-
 bool is_within(const Arity& arity, int count) {
   return arity.least <= count && count <= arity.most;
 }
@@ -68,6 +53,20 @@ void check_arity(const OpRow& row, int opset, const onnx::NodeProto& proto,
 }
 
 }  // namespace
+
+std::string path_of(const onnx::NodeProto& proto, std::string_view prefix) {
+  std::string name = proto.name();
+  if (name.empty() || !is_valid_utf8(name)) {
+    name = proto.op_type();
+    for (const std::string& output : proto.output()) {
+      if (output.empty() || !is_valid_utf8(output)) continue;
+      name += "_" + output;
+      break;
+    }
+  }
+  if (prefix.empty()) return name;
+  return std::string(prefix) + (name.starts_with('/') ? name.substr(1) : name);
+}
 
 // Who writes what in a list of nodes, and whether the nodes could be put in an order at all.
 class NodeOrder {
@@ -223,7 +222,7 @@ void ModelImporter::import_node(const onnx::NodeProto& proto, Scope& scope, cons
     fail(ProblemCode::limit, fmt::format("the model has more than {} nodes", limits_.nodes));
   }
   Node node;
-  node.name = paths_.claim(path_of(proto, scope));
+  node.name = paths_.claim(path_of(proto, scope.prefix()));
   node.op = operator_name(proto.domain(), proto.op_type());
   if (!proto.name().empty()) node.sources = {escaped(proto.name())};
   for (const std::string& input : proto.input()) {
