@@ -4,11 +4,13 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/compare_nodes.h"
 #include "cli/dims.h"
 #include "cli/input_spec.h"
 #include "cli/options.h"
+#include "cli/placement_request.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
 
@@ -19,8 +21,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 struct Args {
-  std::string model, a = "cpu", b, a_map, b_map, policy = "device_first", preset = "dtype",
-                     format = "text";
+  std::string model, a, b, a_map, b_map, preset = "dtype", format = "text";
+  PlacementArgs placement;
   InputArgs inputs;
   std::vector<std::string> rtol, atol;
   bool per_node = false, bisect = false;
@@ -37,36 +39,31 @@ bool is_golden(const std::string& b) {
 
 // ---- the two sides ------------------------------------------------------------------------------
 
-// What puts every node where `rules` say: their devices, and the CPU for the rest.
-PlacementRequest request_of(std::vector<PlacementRule> rules) {
-  PlacementRequest request;
-  request.cpu_fallback = true;
-  for (const PlacementRule& rule : rules) {
-    if (rule.device.is_cpu() || rule.device == request.device) continue;
-    if (request.device.is_cpu()) {
-      request.device = rule.device;
-    } else if (std::ranges::find(request.more_devices, rule.device) == request.more_devices.end()) {
-      request.more_devices.push_back(rule.device);
-    }
-  }
-  request.rules = std::move(rules);
-  return request;
+// The devices of a map, for a request that leaves the rest to the CPU: "sim:0,sim:1,cpu".
+std::string devices_of(const std::string& map) {
+  std::set<Device> devices;
+  for (const PlacementRule& rule : PlacementRule::load_map(map)) devices.insert(rule.device);
+  devices.erase(Device::cpu());
+  std::string out;
+  for (const Device& device : devices) out += device.str() + ",";
+  return out + "cpu";
 }
 
 Model placed(const Args& args, const std::string& device, const std::string& map) {
   LoadOptions load;
   load.threads = args.threads;
   Model model = Model::load(args.model, load);
-  PlacementRequest request =
-      map.empty() ? PlacementRequest::parse(device)
-                  : request_of(PlacementRule::load_map(map, model.placement().fingerprint()));
-  request.policy = policy_from_string(args.policy);
+  PlacementArgs own = args.placement;
+  if (!map.empty()) own.map = map;
+  if (!device.empty()) {
+    own.device = device;
+  } else if (!map.empty()) {
+    own.device = devices_of(map);
+  }
+  PlacementRequest request = placement_request(own, model);
   request.dims = parse_dims(args.inputs.dims);
   require_known_dims(request.dims, model);
   model.to(request);
-  if (model.placement().rules().size() != request.rules.size()) {
-    throw Error(ErrorCode::internal, "the placement does not follow the rules of '" + map + "'.");
-  }
   return model;
 }
 
@@ -260,7 +257,9 @@ void check_args(const Args& args) {
   if (args.b.empty() && args.b_map.empty()) {
     refuse("there is nothing to compare with: name a device, or a file of outputs, with --b.");
   }
-  if (!args.b.empty() && !args.b_map.empty()) refuse("--b and --b-map: expected one of them.");
+  if (is_golden(args.b) && !args.b_map.empty()) {
+    refuse("--b-map is for a placement, and '" + args.b + "' has outputs alone.");
+  }
   if (is_golden(args.b) && (args.per_node || args.bisect)) {
     refuse("--per-node and --bisect compare two placements; '" + args.b + "' has outputs alone.");
   }
@@ -328,15 +327,15 @@ int compare_verb(Args args) {
 std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
-  options.option("-a,--a", args->a, "the device of one side: cpu, sim:0, 'cuda:0,cpu'");
+  options.option("-a,--a", args->a, "the device of one side, instead of -d");
   options.option("-b,--b", args->b, "of the other, or outputs: .npz, .safetensors, output_N.pb");
-  options.option("--a-map", args->a_map, "a report or a map of nodes to devices, instead of --a");
-  options.option("--b-map", args->b_map, "the same instead of --b");
+  options.option("--a-map", args->a_map, "where one side's nodes go, instead of --map");
+  options.option("--b-map", args->b_map, "the same of the other side");
   options.list("-i,--input", args->inputs.inputs, "NAME=SPEC: x.npy, x.npz:KEY, json:[1]");
   options.option("--inputs", args->inputs.all, "all: .npz, .safetensors, a folder of input_N.pb");
   options.list("--dim", args->inputs.dims, "sizes for inputs that are made up, as in batch=8");
   options.option("--seed", args->inputs.seed, "of random inputs");
-  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
+  add_placement_options(options, args->placement);
   options.option("--preset", args->preset, "tolerances: dtype, int8 (+-1), onnx, exact");
   options.list("--rtol", args->rtol, "relative tolerance, for all or as NAME=1e-3");
   options.list("--atol", args->atol, "absolute tolerance, for all or as NAME=1e-5");

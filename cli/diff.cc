@@ -5,6 +5,7 @@
 
 #include "cli/dims.h"
 #include "cli/options.h"
+#include "cli/placement_request.h"
 #include "cli/text.h"
 #include "core/files.h"
 #include "ferry/ferry.h"
@@ -14,8 +15,8 @@ namespace ferry::cli {
 namespace {
 
 struct Args {
-  std::string a, b, device, a_device, b_device, policy = "device_first", format = "text", output,
-                                                fail_on;
+  std::string a, b, a_device, b_device, format = "text", output, fail_on;
+  PlacementArgs placement;
   std::vector<std::string> dims;
 };
 
@@ -61,20 +62,20 @@ struct Side {
 Side side_of(const std::string& path, const std::string& device, const Args& args) {
   if (path.ends_with(".json")) {
     if (!device.empty()) {
-      throw Error(
-          ErrorCode::invalid_argument,
-          "'" + path + "' is a report, which has its devices; -d, -a and -b are for models.");
+      throw Error(ErrorCode::invalid_argument,
+                  "'" + path + "' is a report, which has its devices; -a and -b are for models.");
     }
     auto report = read_report(read_file(path), path);
     const std::string title = path + ", " + report->model + " on " + report->request.device.str();
     return {title, std::move(report)};
   }
   const Model model = Model::load(path);
-  PlacementRequest request = PlacementRequest::parse(device.empty() ? "cpu" : device);
-  request.policy = policy_from_string(args.policy);
+  PlacementArgs own = args.placement;
+  if (!device.empty()) own.device = device;
+  PlacementRequest request = placement_request(own, model);
   request.dims = parse_dims(args.dims);
   require_known_dims(request.dims, model);
-  return {path + " on " + (device.empty() ? "cpu" : device), model.plan(request).data()};
+  return {path + " on " + own.device, model.plan(request).data()};
 }
 
 int diff(const Args& args) {
@@ -88,9 +89,8 @@ int diff(const Args& args) {
                 "there is nothing to compare '" + args.a +
                     "' with: name a second model or report, or two devices with -a and -b.");
   }
-  const auto device_of = [&](const std::string& own) { return own.empty() ? args.device : own; };
-  const Side before = side_of(args.a, device_of(args.a_device), args);
-  const Side after = side_of(args.b.empty() ? args.a : args.b, device_of(args.b_device), args);
+  const Side before = side_of(args.a, args.a_device, args);
+  const Side after = side_of(args.b.empty() ? args.a : args.b, args.b_device, args);
   const PlacementDiff found = ferry::diff(*before.data, *after.data);
   const std::string text = face(found, before.title, after.title);
   if (args.output.empty()) {
@@ -111,10 +111,10 @@ std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("A", args->a, "an ONNX file, or a report (.json) of ferry place");
   options.optional_positional("B", args->b, "another; without it, A on two devices");
-  options.option("-d,--device", args->device, "of models: cpu, sim:0, cuda:0, 'sim:0,cpu'");
-  options.option("-a,--a-device", args->a_device, "of A alone");
-  options.option("-b,--b-device", args->b_device, "of B alone");
-  options.option("--policy", args->policy, "device_first, or fastest by predicted time");
+  options.option("-a,--a-device", args->a_device, "of A, instead of -d");
+  options.option("-b,--b-device", args->b_device, "of B, instead of -d");
+  add_placement_options(options, args->placement);
+  add_assume_option(options, args->placement);
   options.list("--dim", args->dims, "sizes of symbolic dimensions, as in batch=8,seq=128");
   options.option("--fail-on", args->fail_on, "worse: more fallback, copies, bytes or time");
   options.option("-o,--output", args->output, "write it: .txt, .json or .md");

@@ -7,6 +7,7 @@
 
 #include "core/human.h"
 #include "placement/diff.h"
+#include "placement/report/facts.h"
 
 namespace ferry {
 namespace {
@@ -138,13 +139,6 @@ std::vector<Section> sections(const PlacementDiff& diff) {
   return out;
 }
 
-// Control characters are blanks, so that a name opens no line of its own.
-std::string printable(const std::string& text) {
-  std::string out = text;
-  for (char& c : out) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-  return out;
-}
-
 std::string columns_of(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
@@ -164,7 +158,7 @@ std::string markdown_row(const std::vector<std::string>& cells) {
   std::string out = "|";
   for (const std::string& cell : cells) {
     out += " ";
-    for (const char c : printable(cell)) {
+    for (const char c : cell) {
       if (c == '|' || c == '\\' || c == '<' || c == '`' || c == '*' || c == '_') out += '\\';
       out += c;
     }

@@ -5,6 +5,7 @@
 #include "ferry/error.h"
 #include "placement/json_value.h"
 #include "placement/report_reader.h"
+#include "placement/rules.h"
 
 namespace ferry {
 namespace {
@@ -31,18 +32,9 @@ std::vector<PlacementRule> rules_of_report(const JsonValue& json, std::string_vi
 
 }  // namespace
 
-std::string exact_pattern(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '*' || c == '?' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 PlacementRule map_rule(std::string_view name, Device device, std::string_view file) {
   PlacementRule rule;
-  rule.pattern = exact_pattern(name);
+  rule.pattern = literal_glob(name);
   rule.device = device;
   rule.text = std::string(file) + ": " + std::string(name) + "=" + device.str();
   return rule;

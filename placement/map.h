@@ -9,9 +9,6 @@
 // Files that say where nodes go (PlacementRule::load_map).
 namespace ferry {
 
-// `name` as a pattern that matches nothing else.
-std::string exact_pattern(std::string_view name);
-
 // The rule that puts the node of this name on `device`, as `file` has it.
 PlacementRule map_rule(std::string_view name, Device device, std::string_view file);
 

@@ -114,7 +114,7 @@ TEST_F(Cli, MistakesGetTheNearestNameAndExitCode2) {
       {"place " + net + " --why node_lineer", "Did you mean 'node_linear'?"},
       {"compare " + net, "nothing to compare with"},
       {"compare " + net + " --b gpu", "is not a device"},
-      {"compare " + net + " --b sim:0 --b-map m.json", "expected one of them"},
+      {"compare " + net + " --b " + model("net_1.npz") + " --b-map m.json", "has outputs alone"},
       {"compare " + net + " --b sim:0 --preset onxx", "Did you mean 'onnx'?"},
       {"compare " + net + " --b sim:0 --rtol z=1", "Did you mean 'y'?"},
       {"compare " + net + " --b sim:0 --top 0", "expected 1 or more"},
@@ -299,6 +299,41 @@ TEST_F(Cli, PlaceWritesEveryFormByEndingAndByWord) {
     EXPECT_THAT(read_file(path), StartsWith(c.start));
     EXPECT_EQ(run(place + "--format " + c.word).out, read_file(path)) << c.word;
   }
+}
+
+TEST_F(Cli, PlansTravelInTheModelFile) {
+  for (const char* data : {"mixer.onnx", "mixer.onnx.data"}) {
+    std::filesystem::copy_file(model(data), file(data));
+  }
+  const std::string place = "place " + file("mixer.onnx") + " -d sim:0 --save-annotated ";
+  const Result saved = run(place + file("planned.onnx") + " -o " + file("plan.json"));
+  EXPECT_EQ(saved.code, 0) << saved.err;
+  EXPECT_THAT(saved.err, HasSubstr("32 nodes of " + file("planned.onnx") + " carry their device"));
+  EXPECT_THAT(saved.err, HasSubstr("layer_assignment_settings = \"cpu(=cpu); gpu:0(=sim:0)\""));
+  // It is the same model, with its weights where they were.
+  const std::string inputs = " --inputs " + model("mixer_1.npz");
+  EXPECT_EQ(run("run " + file("planned.onnx") + inputs + " --expect " + model("mixer_1.npz")).code,
+            0);
+  EXPECT_EQ(PlacementRule::load_map(file("planned.onnx")).size(), 32u);
+
+  // As a map, it and a report give the plan again.
+  for (const char* map : {"planned.onnx", "plan.json"}) {
+    const Result again = run("place " + file("mixer.onnx") + " -d sim:0,cpu --map " + file(map) +
+                             " -o " + file("again.json"));
+    EXPECT_EQ(again.code, 0) << map << again.err;
+    const Result same =
+        run("diff " + file("plan.json") + " " + file("again.json") + " --format json");
+    EXPECT_TRUE(nlohmann::json::parse(same.out)["nodes"]["moved"].empty()) << map << same.out;
+    const Result compared = run("compare " + file("mixer.onnx") + " --b-map " + file(map) + inputs);
+    EXPECT_EQ(compared.code, 0) << compared.err;
+    EXPECT_THAT(compared.out, HasSubstr("nodes on sim:0"));
+  }
+
+  const Result elsewhere =
+      run("place " + model("mixer.onnx") + " --save-annotated " + file("p.onnx"));
+  EXPECT_EQ(elsewhere.code, 2);
+  EXPECT_THAT(elsewhere.err, HasSubstr("external data"));
+  EXPECT_FALSE(std::filesystem::exists(file("p.onnx")));
 }
 
 TEST_F(Cli, RunComparesWithGoldens) {

@@ -164,7 +164,7 @@ TEST(Diff, MarkdownCannotBeBrokenByNames) {
   EXPECT_THAT(text, HasSubstr("### Placement: 1 node(s) moved"));
   EXPECT_THAT(text, HasSubstr("| copies of a run | 2 | 4 | +2 |"));
   EXPECT_THAT(text, HasSubstr("> - copies of a run: 4, before 2"));
-  EXPECT_THAT(text, HasSubstr("| /b\\|\\</details> # \\`x\\` | Neg | sim:0 -> cpu |"));
+  EXPECT_THAT(text, HasSubstr("| /b\\|\\</details>\\\\x0a# \\`x\\` | Neg | sim:0 -> cpu |"));
   EXPECT_THAT(text, Not(HasSubstr("\n# ")));
 }
 
