@@ -226,7 +226,8 @@ class Recorder {
     for (const Dim& dim : *type.shape) count = count * dim;
     if (count.is_unknown()) return bytes;
     const Dim total = ceil_div(count * Dim(dtype_bits(type.dtype)), Dim(8));
-    bytes.value = sizes_.of(total).value_or(0);
+    // Sizes may be assumed that are too small for the model, where "seq - 2" is negative.
+    bytes.value = std::max<int64_t>(0, sizes_.of(total).value_or(0));
     bytes.expression = total.is_known() ? "" : total.str();
     return bytes;
   }

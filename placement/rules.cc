@@ -163,13 +163,22 @@ void Rules::collect(Target target, std::string_view text, std::vector<size_t>& f
   names.asked.emplace_back(text);
 }
 
+bool Rules::is_path(const Graph& graph, const std::string& name) {
+  if (!names_.contains(Target::node)) return false;
+  const auto [known, is_new] = paths_.try_emplace(&graph);
+  if (is_new) {
+    for (const NodeId id : graph.order()) known->second.insert(graph.node(id).name);
+  }
+  return known->second.contains(name);
+}
+
 const PlacementRule* Rules::of(const Graph& graph, const Node& node,
                                const std::vector<std::string>& owners) {
   if (rules_.empty()) return nullptr;
   std::vector<size_t> found;
   collect(Target::node, node.name, found);
   for (const std::string& source : node.sources) {
-    if (source != node.name) collect(Target::node, source, found);
+    if (source != node.name && !is_path(graph, source)) collect(Target::node, source, found);
   }
   collect(Target::op, node.op, found);
   for (const std::string& owner : owners) collect(Target::subgraph, owner, found);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "graph/graph.h"
@@ -31,6 +32,9 @@ class Rules {
   std::vector<RuleMatch> matches() const;
 
  private:
+  // Whether a node of `graph` has that path: then the name of an ONNX node means that one alone,
+  // and not what else the importer made of it.
+  bool is_path(const Graph& graph, const std::string& name);
   void collect(PlacementRule::Target target, std::string_view text, std::vector<size_t>& found);
 
   struct Names {
@@ -41,6 +45,7 @@ class Rules {
 
   const std::vector<PlacementRule>& rules_;
   std::map<PlacementRule::Target, Names> names_;
+  std::map<const Graph*, std::unordered_set<std::string>> paths_;
   std::vector<int> taken_;
   std::vector<bool> matched_;
 };

@@ -28,7 +28,7 @@ FERRY_API PlacementPolicy policy_from_string(std::string_view text);
 // and two rules that disagree are Errors (placement) that name both.
 struct FERRY_API PlacementRule {
   enum class Target : uint8_t {
-    node,      // by path, or by the name of an ONNX node that it came from
+    node,      // by path, or by the name of an ONNX node that it came from, if that is no path
     op,        // by operator: "Conv", "com.microsoft.FusedMatMul"
     subgraph,  // every node in a body, by the path of the node that has it: "/loop"
     tensor,    // the node that writes the value of that name

@@ -128,6 +128,26 @@ TEST(Rules, PutNodesWhereTheySay) {
   }
 }
 
+// The importer makes several nodes of some: the one of its name is meant, not its helpers, which
+// the device need not be able to run.
+TEST(Rules, OfAnExpandedNodeMeanTheOneOfItsName) {
+  GraphBuilder build;
+  build.input("x", {64, 64});
+  build.node("Identity", {"x"}, {"soft/helper"}, {64, 64}).sources = {"/soft"};
+  build.node("Softmax", {"soft/helper"}, {"soft"}, {64, 64}).sources = {"/soft"};
+  build.node("Relu", {"soft"}, {"y"}, {64, 64}).sources = {"/y", "/fused"};
+  FakeCapability with;
+  with.missing["Identity"] = Support::no(ReasonCode::no_kernel, "by order of the test");
+  PlacementRequest request = PlacementRequest::parse("sim:0,cpu");
+  request.rules = {PlacementRule::parse("/soft=sim:0"), PlacementRule::parse("/fused=sim:0")};
+  const Placement placement = place(build.outputs({"y"}), request, with);
+  EXPECT_EQ(placement.nodes()[0].device, Device::cpu());
+  EXPECT_EQ(placement.nodes()[1].device, kSim);
+  EXPECT_EQ(placement.nodes()[2].device, kSim);
+  EXPECT_EQ(placement.rules()[0].nodes, 1);
+  EXPECT_EQ(placement.rules()[1].nodes, 1);
+}
+
 TEST(Rules, HoldForAStrictDeviceAndForTheCpu) {
   EXPECT_EQ(placed(with_rules({"/if=cpu", "/enc/*=cpu"}, "sim:0")),
             "/enc/a cpu, /enc/b cpu, /dec sim:0, /if cpu, /if/inner sim:0");
