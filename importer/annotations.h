@@ -33,6 +33,7 @@ struct Annotated {
 // `out`.
 Annotated save_annotated(const std::string& path, const std::vector<NodePlacement>& placement,
                          const std::string& out);
+// The same in memory. Throws ProblemError where the encoding is broken.
 std::string annotated(Bytes model, const std::vector<NodePlacement>& placement, Annotated& result);
 
 // "cpu(=cpu); gpu:0(=cuda:0)": the value of onnxruntime's session.layer_assignment_settings for

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <random>
 
 #include "core/files.h"
+#include "importer/problems.h"
 #include "tests/importer/import_testing.h"
 
 namespace ferry {
@@ -213,6 +215,22 @@ TEST(Annotations, BrokenFilesAreErrors) {
     try {
       read(good.substr(0, length));
     } catch (const Error&) {  // never anything else
+    }
+  }
+  constexpr unsigned kSeed = 7;
+  SCOPED_TRACE("seed " + std::to_string(kSeed));
+  std::mt19937 random(kSeed);
+  for (int i = 0; i < 5000; ++i) {
+    std::string bad = good;
+    for (int flips = 0; flips < 1 + i % 4; ++flips) {
+      bad[random() % bad.size()] = static_cast<char>(random());
+    }
+    try {
+      read(bad);
+      Annotated result;
+      (void)annotated(as_bytes(bad), {placed("scale", kCpu)}, result);
+    } catch (const Error&) {
+    } catch (const ProblemError&) {  // annotated() leaves naming the file to its caller
     }
   }
   // Graphs in graphs.
