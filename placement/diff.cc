@@ -19,42 +19,86 @@ namespace {
 template <typename Item>
 using Key = std::function<std::string(const Item& item, bool is_after)>;
 
-// For each item of `before`, the index of its counterpart in `after`. Each key in turn pairs what
-// is still alone: items of one name that are there equally often on both sides, in their order.
+// For each item of `before`, the index of its counterpart in `after`.
+using Pairs = std::vector<std::optional<size_t>>;
+
+std::vector<bool> taken_by(const Pairs& pairs, size_t after) {
+  std::vector<bool> taken(after, false);
+  for (const auto& pair : pairs) {
+    if (pair) taken[*pair] = true;
+  }
+  return taken;
+}
+
+// Pairs what is still alone: items of one name that are there equally often on both sides, in their
+// order.
 template <typename Item>
-std::vector<std::optional<size_t>> pair_up(const std::vector<Item>& before,
-                                           const std::vector<Item>& after,
-                                           const std::vector<Key<Item>>& keys) {
-  std::vector<std::optional<size_t>> pairs(before.size());
-  std::vector<bool> taken(after.size(), false);
-  for (const Key<Item>& key : keys) {
-    std::map<std::string, std::pair<std::vector<size_t>, std::vector<size_t>>> alike;
-    for (size_t i = 0; i < before.size(); ++i) {
-      if (!pairs[i]) alike[key(before[i], false)].first.push_back(i);
-    }
-    for (size_t i = 0; i < after.size(); ++i) {
-      if (!taken[i]) alike[key(after[i], true)].second.push_back(i);
-    }
-    alike.erase("");
-    for (const auto& [name, both] : alike) {
-      if (both.first.size() != both.second.size()) continue;
-      for (size_t i = 0; i < both.first.size(); ++i) {
-        pairs[both.first[i]] = both.second[i];
-        taken[both.second[i]] = true;
-      }
+void pair_by(const Key<Item>& key, const std::vector<Item>& before, const std::vector<Item>& after,
+             Pairs& pairs) {
+  const std::vector<bool> taken = taken_by(pairs, after.size());
+  std::map<std::string, std::pair<std::vector<size_t>, std::vector<size_t>>> alike;
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (!pairs[i]) alike[key(before[i], false)].first.push_back(i);
+  }
+  for (size_t i = 0; i < after.size(); ++i) {
+    if (!taken[i]) alike[key(after[i], true)].second.push_back(i);
+  }
+  alike.erase("");
+  for (const auto& [name, both] : alike) {
+    if (both.first.size() != both.second.size()) continue;
+    for (size_t i = 0; i < both.first.size(); ++i) pairs[both.first[i]] = both.second[i];
+  }
+}
+
+template <typename Item>
+Pairs pair_up(const std::vector<Item>& before, const std::vector<Item>& after,
+              const std::vector<Key<Item>>& keys) {
+  Pairs pairs(before.size());
+  for (const Key<Item>& key : keys) pair_by(key, before, after, pairs);
+  return pairs;
+}
+
+// Pairs nodes that are still alone as a longest common subsequence of their operators, as a tool
+// for texts pairs lines: what was put in between stays alone. Not where that would take more than
+// some 16 million steps.
+void pair_in_order(const std::vector<NodePlacement>& before,
+                   const std::vector<NodePlacement>& after, Pairs& pairs) {
+  constexpr size_t kMostSteps = size_t{1} << 24;
+  const std::vector<bool> taken = taken_by(pairs, after.size());
+  std::vector<size_t> a, b;
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (!pairs[i]) a.push_back(i);
+  }
+  for (size_t i = 0; i < after.size(); ++i) {
+    if (!taken[i]) b.push_back(i);
+  }
+  if (a.empty() || b.empty() || a.size() > kMostSteps / b.size()) return;
+  const auto same = [&](size_t i, size_t j) { return before[a[i]].op == after[b[j]].op; };
+  // Of what is left from places i and j on.
+  const size_t width = b.size() + 1;
+  std::vector<uint16_t> length((a.size() + 1) * width, 0);
+  for (size_t i = a.size(); i-- > 0;) {
+    for (size_t j = b.size(); j-- > 0;) {
+      length[i * width + j] =
+          same(i, j) ? static_cast<uint16_t>(length[(i + 1) * width + j + 1] + 1)
+                     : std::max(length[(i + 1) * width + j], length[i * width + j + 1]);
     }
   }
-  return pairs;
+  for (size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    if (same(i, j)) {
+      pairs[a[i++]] = b[j++];
+    } else if (length[(i + 1) * width + j] >= length[i * width + j + 1]) {
+      ++i;
+    } else {
+      ++j;
+    }
+  }
 }
 
 // The items of `after` that nothing of `before` is paired with.
 template <typename Item>
-std::vector<const Item*> alone(const std::vector<Item>& after,
-                               const std::vector<std::optional<size_t>>& pairs) {
-  std::vector<bool> taken(after.size(), false);
-  for (const auto& pair : pairs) {
-    if (pair) taken[*pair] = true;
-  }
+std::vector<const Item*> alone(const std::vector<Item>& after, const Pairs& pairs) {
+  const std::vector<bool> taken = taken_by(pairs, after.size());
   std::vector<const Item*> out;
   for (size_t i = 0; i < after.size(); ++i) {
     if (!taken[i]) out.push_back(&after[i]);
@@ -65,7 +109,7 @@ std::vector<const Item*> alone(const std::vector<Item>& after,
 // Calls `both` for every pair, in the order of `after`, and `gone` for what has no counterpart.
 template <typename Item, typename Both, typename Gone>
 void for_each_pair(const std::vector<Item>& before, const std::vector<Item>& after,
-                   const std::vector<std::optional<size_t>>& pairs, Both both, Gone gone) {
+                   const Pairs& pairs, Both both, Gone gone) {
   std::vector<const Item*> counterpart(after.size(), nullptr);
   for (size_t i = 0; i < before.size(); ++i) {
     if (pairs[i]) {
@@ -98,7 +142,7 @@ std::string sources_of(const NodePlacement& node) {
 void compare_nodes(PlacementDiff& out, std::map<std::string, std::string>& new_names) {
   const auto& before = out.before->nodes;
   const auto& after = out.after->nodes;
-  const auto pairs = pair_up<NodePlacement>(
+  Pairs pairs = pair_up<NodePlacement>(
       before, after,
       {[](const NodePlacement& node, bool) {
          return joined({node.name, node.op});
@@ -106,8 +150,10 @@ void compare_nodes(PlacementDiff& out, std::map<std::string, std::string>& new_n
        [](const NodePlacement& node, bool) { return node.name; },
        [](const NodePlacement& node, bool) {
          return node.sources.empty() ? "" : joined({node.op, sources_of(node)});
-       },
-       [](const NodePlacement& node, bool) { return node.op; }});
+       }});
+  pair_in_order(before, after, pairs);
+  pair_by<NodePlacement>([](const NodePlacement& node, bool) { return node.op; }, before, after,
+                         pairs);
   for_each_pair(
       before, after, pairs,
       [&](const NodePlacement& a, const NodePlacement& b) {

@@ -16,8 +16,8 @@ namespace ferry {
 bool fell_back(const PlacementData& data, const NodePlacement& node);
 
 // Both point into the placements that were compared. They are the same thing: by name and operator,
-// by name, by operator and the ONNX nodes that it came from, or, where other names are all that
-// changed, by operator and order.
+// by name, by operator and the ONNX nodes that it came from, or, where names are other ones, by
+// operator and order.
 struct NodePair {
   const NodePlacement* before;
   const NodePlacement* after;

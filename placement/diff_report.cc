@@ -272,8 +272,9 @@ std::string diff_text(const PlacementDiff& diff, const std::string& before,
       fmt::format("before  {}\nafter   {}\n{}\n\n", before, after, diff_summary(diff)) +
       columns_of(total_rows(diff));
   if (!diff.renamed.empty()) {
-    out += fmt::format("\n{} node(s) have another name, and were paired by operator and sources\n",
-                       diff.renamed.size());
+    out += fmt::format(
+        "\n{} node(s) have another name, and were paired by operator, sources and order\n",
+        diff.renamed.size());
   }
   for (const Section& section : sections(diff)) {
     out += fmt::format("\n{} ({})\n", section.title, section.rows.size()) +

@@ -132,6 +132,28 @@ TEST(Diff, NodesThatCameAndWentAreNotPaired) {
   EXPECT_EQ(diff(*data, *one.data()).nodes_gone.size(), 1u);
 }
 
+TEST(Diff, RenumberedNodesArePairedAroundWhatWasPutInBetween) {
+  const auto model = [](const std::string& prefix, const std::vector<std::string>& ops) {
+    PlacementData data;
+    for (const std::string& op : ops) {
+      NodePlacement node;
+      node.name = prefix + std::to_string(data.nodes.size());
+      node.op = op;
+      data.nodes.push_back(node);
+    }
+    return data;
+  };
+  const PlacementData one = model("a", {"Conv", "Relu", "Conv", "Relu", "Gemm"});
+  const PlacementData other = model("b", {"Conv", "Relu", "Conv", "Add", "Conv", "Relu", "Gemm"});
+  const PlacementDiff found = diff(one, other);
+  EXPECT_EQ(names_of(found.renamed), "a0>b0 a1>b1 a2>b2 a3>b5 a4>b6 ");
+  ASSERT_EQ(found.nodes_added.size(), 2u);
+  EXPECT_EQ(found.nodes_added[0]->name, "b3");
+  EXPECT_EQ(found.nodes_added[1]->name, "b4");
+  EXPECT_THAT(found.nodes_gone, IsEmpty());
+  EXPECT_EQ(diff(other, one).nodes_gone.size(), 2u);
+}
+
 TEST(Diff, PredictedTimeIsWorseOnlyWhereBothKnowIt) {
   auto one = std::make_shared<PlacementData>(*placed("sim:0").data()), other = one;
   other = std::make_shared<PlacementData>(*one);
