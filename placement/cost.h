@@ -12,10 +12,6 @@
 // numbers of a device are, and where they come from, stands in its profile (profiles.h).
 namespace ferry {
 
-// As Profiles::load().device(), and the link of a GPU that is not listed.
-DeviceProfile profile_of(std::string_view device_name, bool is_cpu);
-LinkProfile default_link();
-
 // Arithmetic and traffic of one node; sizes that data decides count as 1.
 struct Work {
   double flops = 0;

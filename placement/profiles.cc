@@ -11,7 +11,6 @@
 #include "core/file_map.h"
 #include "core/nearest.h"
 #include "ferry/error.h"
-#include "placement/cost.h"
 #include "placement/json_value.h"
 
 namespace ferry {
@@ -290,15 +289,6 @@ std::vector<LinkProfile> Profiles::links() const {
   std::vector<LinkProfile> out;
   for (const auto& file : files_) out.insert(out.end(), file->links.begin(), file->links.end());
   return out;
-}
-
-DeviceProfile profile_of(std::string_view device_name, bool is_cpu) {
-  return Profiles::load().device(device_name, is_cpu);
-}
-
-LinkProfile default_link() {
-  const Profiles profiles = Profiles::load();
-  return profiles.link_named(profiles.named(kUnlistedGpu).link);
 }
 
 }  // namespace ferry
