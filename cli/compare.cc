@@ -328,7 +328,7 @@ std::function<int()> setup(Options& options) {
   const auto args = std::make_shared<Args>();
   options.positional("MODEL", args->model, "an ONNX file");
   options.option("-a,--a", args->a, "the device of one side, instead of -d");
-  options.option("-b,--b", args->b, "of the other, or outputs: .npz, .safetensors, output_N.pb");
+  options.option("-b,--b", args->b, "of the other, or outputs: .npz, .safetensors, a folder");
   options.option("--a-map", args->a_map, "where one side's nodes go, instead of --map");
   options.option("--b-map", args->b_map, "the same of the other side");
   options.list("-i,--input", args->inputs.inputs, "NAME=SPEC: x.npy, x.npz:KEY, json:[1]");
