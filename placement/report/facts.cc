@@ -16,18 +16,20 @@ std::vector<std::pair<std::string, int>> most_frequent_first(
   return out;
 }
 
-// "sim:0", or "sim:0 303 + cpu 9" where a placement of some size uses several devices.
+// "cpu" where all nodes are on it, else "sim:0 (53 of 64 nodes)": the CPU has the others.
 std::string devices_of(const PlacedRange& range) {
-  std::vector<std::pair<Device, int>> used;
+  std::vector<std::string> devices;
+  int total = 0, elsewhere = 0;
   for (const auto& [device, nodes] : range.nodes) {
-    if (nodes > 0) used.emplace_back(device, nodes);
+    total += nodes;
+    if (device.is_cpu() || nodes == 0) continue;
+    elsewhere += nodes;
+    devices.push_back(device.str());
   }
-  std::ranges::stable_sort(used, std::ranges::greater(), &std::pair<Device, int>::second);
-  if (used.size() == 1) return used[0].first.str();
-  std::vector<std::string> words;
-  for (const auto& [device, nodes] : used)
-    words.push_back(fmt::format("{} {}", device.str(), nodes));
-  return join(words, words.size(), " + ");
+  if (elsewhere == 0) return "cpu";
+  const std::string names = join(devices, devices.size(), " and ");
+  if (elsewhere == total) return names;
+  return fmt::format("{} ({} of {} nodes)", names, elsewhere, total);
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ std::vector<Island> islands_of(const PlacementData& data);
 // Predicted time on the node's own device, where that is known.
 std::optional<double> own_seconds(const NodePlacement& node);
 
-// "cpu below batch 3, sim:0 from there", or "" without size ranges.
+// "cpu below batch 3, sim:0 (53 of 64 nodes) from there", or "" without size ranges.
 std::string size_ranges_sentence(const PlacementData& data);
 
 // ---- measured beside predicted ------------------------------------------------------------------

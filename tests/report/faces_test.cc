@@ -18,6 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+const Device kSim(DeviceKind::sim, 0);
+
 constexpr ReportFormat kFormats[] = {
     ReportFormat::text, ReportFormat::json,           ReportFormat::markdown, ReportFormat::csv,
     ReportFormat::dot,  ReportFormat::model_explorer, ReportFormat::html};
@@ -89,13 +91,45 @@ TEST(Text, ShowsEveryPart) {
            "lower bound: no placement that keeps the memory limits takes less",
            "spilled: 1 weight, 2.2 MiB",
            "op:Unique=cpu -> cpu",
-           "sizes: cpu below batch 3, sim:0 53 + cpu 11 from there",
+           "sizes: cpu below batch 3, sim:0 (53 of 64 nodes) from there",
            "measured: ",
            "peak on sim:0: ",
            "(44 more)",
        }) {
     EXPECT_THAT(text, HasSubstr(part));
   }
+}
+
+TEST(Text, NamesTheSizesForWhichAPlanHolds) {
+  const auto data = synthetic_placement(16);
+  const Device cpu, other(DeviceKind::sim, 1);
+  const auto sentence = [&](std::vector<PlacedRange> ranges) {
+    data->size_ranges = std::move(ranges);
+    return size_ranges_sentence(*data);
+  };
+  EXPECT_EQ(sentence({}), "");
+  EXPECT_EQ(sentence({{1, 8, 0, 0, {{kSim, 16}}}}), "sim:0 for batch 1 to 8");
+  EXPECT_EQ(sentence({{1, 2, 0, 0, {{cpu, 16}, {kSim, 0}}}, {3, 8, 0, 0, {{kSim, 16}}}}),
+            "cpu below batch 3, sim:0 from there");
+  EXPECT_EQ(sentence({{1, 2, 0, 0, {{cpu, 16}}},
+                      {3, 6, 0, 0, {{cpu, 4}, {kSim, 12}}},
+                      {7, 8, 0, 0, {{kSim, 8}, {other, 8}}}}),
+            "cpu below batch 3, sim:0 (12 of 16 nodes) from there, sim:0 and sim:1 from 7");
+}
+
+TEST(Text, CountsSeveralDevicesThatWereAskedFor) {
+  const auto data = synthetic_placement(64);
+  const Device other(DeviceKind::sim, 1);
+  data->request.more_devices = {other};
+  data->devices.push_back(
+      {.device = other, .name = "emulated sm_90", .simulated = true, .nodes = 3});
+  data->devices[1].nodes -= 3;
+  for (int i = 0; i < 3; ++i) data->nodes[i].device = other;
+  const Placement placement(data);
+  EXPECT_THAT(placement.summary(),
+              StartsWith("placed 53/64 nodes on sim:0 (50) and sim:1 (3) (simulated); 11 on cpu"));
+  EXPECT_THAT(placement.text(), HasSubstr("asked: sim:0,sim:1, fallback cpu"));
+  EXPECT_THAT(placement.text(), HasSubstr("why on cpu (11)"));
 }
 
 TEST(Text, WritesNoControlCharactersOfNames) {

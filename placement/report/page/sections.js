@@ -312,7 +312,7 @@ function drawRequest() {
   entry("Devices", ...report.devices.map((device) =>
     `${deviceText(device.id)}: ${device.name}` +
     (device.profile ? `; times by ${device.profile}` : "")));
-  entry("Numbers", ...(report.prediction ? report.prediction.profiles : []));
+  entry("Where numbers come from", ...(report.prediction ? report.prediction.profiles : []));
 }
 
 // ---- memory ---------------------------------------------------------------------------------------
