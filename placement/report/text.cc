@@ -15,15 +15,20 @@ namespace {
 constexpr size_t kNodesShown = 20;  // of measured beside predicted: those that are furthest off
 constexpr size_t kIslandsShown = 6;
 
-// "cuda:0", or "sim:0 (200) and sim:1 (103)" where several devices share the work.
+// "sim:0 (simulated)", or "cuda:0 (200) and sim:1 (103, simulated)" where several devices share the
+// work.
 std::string where_placed(const PlacementData& data) {
-  std::vector<std::string> words;
+  std::vector<std::string> several;
+  std::string asked = data.request.device.str();
   for (const DevicePlacement& device : data.devices) {
-    if (device.nodes == 0 || !is_requested(data, device.device)) continue;
-    words.push_back(fmt::format("{} ({})", device.device.str(), device.nodes));
+    if (!is_requested(data, device.device)) continue;
+    const std::string words = caveat(device);
+    if (device.device == data.request.device && !words.empty()) asked += " (" + words + ")";
+    if (device.nodes == 0) continue;
+    several.push_back(fmt::format("{} ({}{})", device.device.str(), device.nodes,
+                                  words.empty() ? "" : ", " + words));
   }
-  if (words.size() < 2) return data.request.device.str();
-  return join(words, words.size(), " and ");
+  return several.size() < 2 ? asked : join(several, several.size(), " and ");
 }
 
 std::string about(int64_t bytes, bool open) { return human_bytes(bytes) + (open ? "+" : ""); }
@@ -300,14 +305,8 @@ std::string placement_summary(const PlacementData& data) {
     elsewhere += group.nodes.size();
     reasons.push_back(fmt::format("{} {}", group.nodes.size(), group.reason));
   }
-  DevicePlacement asked;
-  for (const DevicePlacement& device : data.devices) {
-    if (!is_requested(data, device.device)) continue;
-    asked.simulated |= device.simulated;
-    asked.assumed |= device.assumed;
-  }
-  std::string out = fmt::format("placed {}/{} nodes on {}{}", total - elsewhere, total,
-                                where_placed(data), described(asked));
+  std::string out =
+      fmt::format("placed {}/{} nodes on {}", total - elsewhere, total, where_placed(data));
   if (elsewhere > 0) {
     out += fmt::format("; {} on cpu ({})", elsewhere, join(reasons, reasons.size()));
   }

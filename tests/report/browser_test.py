@@ -42,7 +42,7 @@ def write_pages():
     """Name -> file of every page that the tests open."""
     pages = {}
     for name, arguments in (("synthetic", ["64"]), ("hostile", ["--hostile", "64"]),
-                            ("large", ["10000"])):
+                            ("three", ["--three", "64"]), ("large", ["10000"])):
         pages[name] = pathlib.Path(FOLDER.name) / f"{name}.html"
         subprocess.run([WRITE_REPORTS, *arguments, str(pages[name])], check=True)
     for model in ("net", "digits", "mixer"):
@@ -280,6 +280,25 @@ class Report(unittest.TestCase):
         self.assertGreater(self.color_count("lanes-canvas"), 10)
         self.assertTrue(self.element("panel").is_displayed())
         self.picture("synthetic_narrow")
+
+    def test_three_devices(self):
+        for width in (1400, 1000, 520):
+            self.open("three", width=width)
+            self.picture(f"three_{width}")
+            widths = self.script("return [document.documentElement.scrollWidth, innerWidth]")
+            self.assertLessEqual(*widths)
+        self.assertIn("sim:1 is simulated, assumed", self.element("badges").text)
+        self.script("selectRow(17)")
+        self.assertIn("sim:1 (simulated, assumed)", self.panel())
+
+    def test_sections_stop_below_the_heading(self):
+        self.open("three")
+        self.browser.find_element(By.LINK_TEXT, "Memory").click()
+        self.settle()
+        heading, section = self.script(
+            "return [document.querySelector('header').getBoundingClientRect().bottom,"
+            "        document.getElementById('memory-title').getBoundingClientRect().top]")
+        self.assertTrue(heading <= section < heading + 60, (heading, section))
 
     def test_ten_thousand_nodes(self):
         starts = []

@@ -126,8 +126,10 @@ TEST(Text, CountsSeveralDevicesThatWereAskedFor) {
   data->devices[1].nodes -= 3;
   for (int i = 0; i < 3; ++i) data->nodes[i].device = other;
   const Placement placement(data);
-  EXPECT_THAT(placement.summary(),
-              StartsWith("placed 53/64 nodes on sim:0 (50) and sim:1 (3) (simulated); 11 on cpu"));
+  EXPECT_THAT(
+      placement.summary(),
+      StartsWith(
+          "placed 53/64 nodes on sim:0 (50, simulated) and sim:1 (3, simulated); 11 on cpu"));
   EXPECT_THAT(placement.text(), HasSubstr("asked: sim:0,sim:1, fallback cpu"));
   EXPECT_THAT(placement.text(), HasSubstr("why on cpu (11)"));
 }

@@ -1,8 +1,10 @@
-// write_reports [--hostile] NODES FILE...: the synthetic placement of so many nodes, and what a run
-// of it could have measured, as each FILE: .html, or .json in the schema ferry.placement/1.
-// --hostile gives things the names that a page must take for text.
+// write_reports [--hostile | --three] NODES FILE...: the synthetic placement of so many nodes, and
+// what a run of it could have measured, as each FILE: .html, or .json in the schema
+// ferry.placement/1.
+// --hostile gives things the names that a page must take for text, --three is for three devices.
 
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,16 +27,45 @@ void make_hostile(ferry::PlacementData& data) {
   data.weights[0].name = picture;
 }
 
+// Every other layer of 16 nodes runs on an assumed device.
+void add_third_device(ferry::PlacementData& data) {
+  const ferry::Device first(ferry::DeviceKind::sim, 0), second(ferry::DeviceKind::sim, 1);
+  ferry::DevicePlacement device = data.devices[1];
+  device.device = second;
+  device.assumed = true;
+  device.nodes = 0;
+  std::map<std::string, ferry::Device> homes;
+  for (size_t i = 0; i < data.nodes.size(); ++i) {
+    ferry::NodePlacement& node = data.nodes[i];
+    if (node.device == first && i / 16 % 2 == 1) {
+      node.device = second;
+      ++device.nodes;
+      --data.devices[1].nodes;
+    }
+    homes[node.name] = node.device;
+  }
+  for (ferry::CopyPlacement& copy : data.copies) {
+    if (homes.contains(copy.producer)) copy.from = homes[copy.producer];
+    if (homes.contains(copy.consumers[0])) copy.to = homes[copy.consumers[0]];
+  }
+  data.request.more_devices = {second};
+  data.devices.push_back(device);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace ferry;
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  const bool hostile = !arguments.empty() && arguments[0] == "--hostile";
-  if (hostile) arguments.erase(arguments.begin());
+  std::string kind;
+  if (!arguments.empty() && arguments[0].starts_with("--")) {
+    kind = arguments[0];
+    arguments.erase(arguments.begin());
+  }
   if (arguments.size() < 2) return 2;
   const auto data = synthetic_placement(std::atoi(arguments[0].c_str()));
-  if (hostile) make_hostile(*data);
+  if (kind == "--hostile") make_hostile(*data);
+  if (kind == "--three") add_third_device(*data);
   const MeasuredRun run = synthetic_run(*data);
   const Placement placement(data);
   for (size_t i = 1; i < arguments.size(); ++i) {

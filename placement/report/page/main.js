@@ -268,6 +268,13 @@ function nextTheme() {
 
 // ---- start ----------------------------------------------------------------------------------------
 
+// Sections that are scrolled to stop below the heading, where that stays in view.
+function keepClearOfHeading() {
+  const heading = document.querySelector("header");
+  const stays = getComputedStyle(heading).position === "sticky";
+  document.documentElement.style.scrollPaddingTop = `${stays ? heading.offsetHeight + 12 : 12}px`;
+}
+
 function start() {
   applyTheme();
   lanes = new Lanes(select);
@@ -283,6 +290,7 @@ function start() {
   byId("legend").replaceChildren(...deviceIds.map((id, lane) =>
     make("span", {}, swatch(lane), deviceText(id))));
   select({});
+  new ResizeObserver(keepClearOfHeading).observe(document.querySelector("header"));
   byId("theme").addEventListener("click", nextTheme);
   darkSystem.addEventListener("change", applyTheme);
   byId("search").addEventListener("input", search);
