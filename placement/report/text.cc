@@ -28,7 +28,8 @@ std::string where_placed(const PlacementData& data) {
     several.push_back(fmt::format("{} ({}{})", device.device.str(), device.nodes,
                                   words.empty() ? "" : ", " + words));
   }
-  return several.size() < 2 ? asked : join(several, several.size(), " and ");
+  const bool shared = !data.request.more_devices.empty() && !several.empty();
+  return shared ? join(several, several.size(), " and ") : asked;
 }
 
 std::string about(int64_t bytes, bool open) { return human_bytes(bytes) + (open ? "+" : ""); }
