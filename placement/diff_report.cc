@@ -8,6 +8,7 @@
 #include "core/human.h"
 #include "placement/diff.h"
 #include "placement/report/facts.h"
+#include "placement/report/markdown.h"
 
 namespace ferry {
 namespace {
@@ -154,24 +155,13 @@ std::string columns_of(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-std::string markdown_row(const std::vector<std::string>& cells) {
-  std::string out = "|";
-  for (const std::string& cell : cells) {
-    out += " ";
-    for (const char c : cell) {
-      if (c == '|' || c == '\\' || c == '<' || c == '`' || c == '*' || c == '_') out += '\\';
-      out += c;
-    }
-    out += " |";
-  }
-  return out + "\n";
-}
-
 std::string markdown_table(const std::vector<std::vector<std::string>>& rows) {
-  std::string out = markdown_row(rows[0]) + "|";
-  for (size_t i = 0; i < rows[0].size(); ++i) out += " --- |";
-  out += "\n";
-  for (size_t i = 1; i < rows.size(); ++i) out += markdown_row(rows[i]);
+  std::string out = markdown_head(rows[0], std::string(rows[0].size(), 'l'));
+  for (size_t i = 1; i < rows.size(); ++i) {
+    std::vector<std::string> cells;
+    for (const std::string& cell : rows[i]) cells.push_back(markdown_plain(cell));
+    out += markdown_row(cells);
+  }
   return out;
 }
 

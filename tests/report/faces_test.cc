@@ -236,7 +236,7 @@ TEST(Markdown, KeepsTablesWholeWhateverNamesContain) {
   const MeasuredRun run = synthetic_run(*data);
   const std::string markdown = Placement(data).report(ReportFormat::markdown, &run);
   EXPECT_THAT(markdown, HasSubstr("| `` pipe\\|tick`<img src=x> `` | cpu → sim:0 | 3.0 MiB"));
-  EXPECT_THAT(markdown, HasSubstr("\\<script\\>\\|"));
+  EXPECT_THAT(markdown, HasSubstr("\\<script>\\|"));
   EXPECT_THAT(markdown, HasSubstr("| measured ("));
   EXPECT_THAT(markdown, HasSubstr("<details><summary>8 nodes: host_value</summary>"));
   // Every line of a table has as many cells as its head.
