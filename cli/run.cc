@@ -147,7 +147,8 @@ nlohmann::ordered_json show_json(const Args& args, const Model& model, const Out
                       {"times", copy.times},
                       {"planned_bytes", copy.planned_bytes},
                       {"planned_times", copy.planned_times},
-                      {"by_kernel", copy.by_kernel}});
+                      {"by_kernel", copy.by_kernel},
+                      {"pageable", copy.pageable}});
   }
   out["copies_as_planned"] = copies_as_planned(report);
   return out;
@@ -160,9 +161,10 @@ void note_ledger(const RunReport& report) {
         copy.as_planned()
             ? "as planned"
             : fmt::format("planned: {} bytes, {} time(s)", copy.planned_bytes, copy.planned_times);
-    note(fmt::format("copied {}{} {} -> {}  {} bytes, {} time(s), {}",
+    note(fmt::format("copied {}{} {} -> {}  {} bytes, {} time(s), {}{}",
                      copy.by_kernel ? "for the kernel of " : "", copy.value, copy.from.str(),
-                     copy.to.str(), copy.bytes, copy.times, planned));
+                     copy.to.str(), copy.bytes, copy.times, planned,
+                     copy.pageable ? "; pageable: not asynchronous" : ""));
   }
   note(fmt::format("{} of {} copies as planned", copies_as_planned(report), report.copies.size()));
 }

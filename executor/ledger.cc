@@ -33,12 +33,13 @@ void CopyLedger::add(std::vector<LedgerEntry>& entries, LedgerEntry entry) {
   } else {
     known->bytes += entry.bytes;
     known->times += entry.times;
+    known->pageable = known->pageable || entry.pageable;
   }
 }
 
 void CopyLedger::record(const std::string& value, Device from, Device to, int64_t bytes,
-                        bool by_kernel) {
-  add(made_, {value, from, to, bytes, 1, by_kernel});
+                        bool by_kernel, bool pageable) {
+  add(made_, {value, from, to, bytes, 1, by_kernel, pageable});
 }
 
 void CopyLedger::expect(const std::string& value, Device from, Device to, int64_t bytes,

@@ -15,6 +15,7 @@ struct LedgerEntry {
   int64_t bytes = 0;  // in all
   int64_t times = 0;
   bool by_kernel = false;  // moved by the kernel that makes `value`, for itself
+  bool pageable = false;   // some time the host's memory was not pinned
 };
 
 // What the plan and the run say of one value and direction.
@@ -30,7 +31,7 @@ struct LedgerPair {
 class CopyLedger {
  public:
   void record(const std::string& value, Device from, Device to, int64_t bytes,
-              bool by_kernel = false);
+              bool by_kernel = false, bool pageable = false);
   void expect(const std::string& value, Device from, Device to, int64_t bytes,
               bool by_kernel = false);
 

@@ -348,7 +348,8 @@ void report_run(const RunOptions& options, const CopyLedger& ledger, const Trace
     for (const LedgerPair& pair : ledger.compared()) {
       const LedgerEntry& made = pair.made;
       report.copies.push_back({made.value, made.from, made.to, made.bytes, made.times,
-                               made.by_kernel, pair.planned_bytes, pair.planned_times});
+                               made.by_kernel, pair.planned_bytes, pair.planned_times,
+                               made.pageable});
     }
     report.ledger_difference = difference;
     report.seconds =
@@ -384,7 +385,7 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   scope.start = start;
   scope.stop = stop;
   if (options.trace) {
-    for (const DevicePlacement& device : placement.devices()) reset_most_held(device.device);
+    for (const Device device : devices_of(placement.request())) reset_most_held(device);
   }
   std::vector<Tensor> outputs = lease.state().run(ordered, {}, scope);
   scope.finish();
@@ -393,9 +394,9 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
 
   if (keep_ledger) report_run(options, ledger, trace, start);
   if (options.trace && options.report != nullptr) {
-    for (const DevicePlacement& device : placement.devices()) {
-      if (device.device.is_cpu()) continue;
-      options.report->measured.peak_bytes[device.device] = held_bytes(device.device).most;
+    for (const Device device : devices_of(placement.request())) {
+      if (device.is_cpu()) continue;
+      options.report->measured.peak_bytes[device] = held_bytes(device).most;
     }
   }
   Outputs named;
@@ -478,8 +479,8 @@ Placement Model::plan(const PlacementRequest& request) const {
     if (!device.is_cpu() && !request.assumed_devices.contains(device)) backend(device);
   }
   try {
-    const PlanMemory memory(request.assumed_devices);
-    return place(impl_->graph, request, KernelCapability(request.assumed_devices), &memory);
+    return place(impl_->graph, request, KernelCapability(request.assumed_devices),
+                 std::make_shared<PlanMemory>(request.assumed_devices));
   } catch (const Error& error) {
     throw error.with_model(name());
   }

@@ -492,8 +492,10 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
     ready_[static_cast<size_t>(target.root)] = &copied;
   }
   if (scope.ledger != nullptr) {
+    const bool is_pinned = (up ? source : down ? tensor_of(to) : source).storage()->pinned();
     scope.ledger->record(ledger_name(from), source.device(), target.device,
-                         static_cast<int64_t>(bytes));
+                         static_cast<int64_t>(bytes), /*by_kernel=*/false,
+                         (up || down) && !is_pinned);
   }
 }
 

@@ -50,8 +50,8 @@ std::vector<std::vector<int64_t>> move_costs(const AssignmentProblem& problem,
 // the least there is, by one minimum cut (Boykov, Veksler and Zabih 2001 name such a cut an
 // expansion). For more, a problem that is NP-hard: expansions, one device after the other, from the
 // best of `start` and all answers for the host and one device, until none costs less; so it is
-// never worse than those (which are exact where fixed ends are on the host). Of equal costs, the one with the most items away from the host.
-// Deterministic.
+// never worse than those (which are exact where fixed ends are on the host). Of equal costs, the
+// one with the most items away from the host. Deterministic.
 Assignment cheapest(const AssignmentProblem& problem, const Assignment& start);
 
 }  // namespace ferry

@@ -293,8 +293,8 @@ bool PlacementDiff::same() const {
 
 PlacementDiff diff(const PlacementData& before, const PlacementData& after) {
   PlacementDiff out;
-  out.before = &before;
-  out.after = &after;
+  out.before = &with_memory(before);
+  out.after = &with_memory(after);
   std::map<std::string, std::string> new_names;
   compare_nodes(out, new_names);
   compare_copies(out, new_names);

@@ -385,13 +385,19 @@ Placed fit_memory(const Graph& graph, const PassFacts& facts, const MemoryPlanne
   return Fitting(graph, facts, *planner).run();
 }
 
-void record_memory(PlacementData& data, const MemoryPlanner& planner) {
-  const auto memory = planner.memory_of(data.graph, symbols_of(data.graph, data.request));
-  for (DevicePlacement& device : data.devices) {
-    if (const auto at = memory.find(device.device); at != memory.end()) device.memory = at->second;
-    const auto limit = data.request.memory_limits.find(device.device);
-    if (limit != data.request.memory_limits.end()) device.memory.limit = limit->second;
-  }
+const PlacementData& with_memory(const PlacementData& data) {
+  data.memory_known.call([&] {
+    if (data.planner == nullptr) return;
+    const auto memory = data.planner->memory_of(data.graph, symbols_of(data.graph, data.request));
+    for (DevicePlacement& device : data.devices) {
+      if (const auto at = memory.find(device.device); at != memory.end()) {
+        device.memory = at->second;
+      }
+      const auto limit = data.request.memory_limits.find(device.device);
+      if (limit != data.request.memory_limits.end()) device.memory.limit = limit->second;
+    }
+  });
+  return data;
 }
 
 }  // namespace ferry

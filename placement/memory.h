@@ -19,7 +19,4 @@ namespace ferry {
 // not in the request; out_of_memory, saying what is needed, where nothing fits.
 Placed fit_memory(const Graph& graph, const PassFacts& facts, const MemoryPlanner* planner);
 
-// DevicePlacement::memory of all devices.
-void record_memory(PlacementData& data, const MemoryPlanner& planner);
-
 }  // namespace ferry

@@ -32,8 +32,7 @@ Placed run_passes(const Graph& graph, const PassFacts& facts, const MemoryPrices
   placed.decisions = assign_devices(placed.graph, assigning);
   verify(placed.graph, "assign_devices");
   if (facts.request.policy == PlacementPolicy::fastest && !facts.request.random_seed) {
-    recompute(placed.graph, assigning, placed.decisions);
-    verify(placed.graph, "recompute");
+    if (recompute(placed.graph, assigning, placed.decisions)) verify(placed.graph, "recompute");
   }
   insert_copies(placed.graph, facts.request, facts.capability,
                 streamed_weights(placed.graph, facts, prices));

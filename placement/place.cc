@@ -11,7 +11,7 @@
 namespace ferry {
 
 Placement place(const Graph& graph, const PlacementRequest& request, const Capability& capability,
-                const MemoryPlanner* planner) {
+                std::shared_ptr<const MemoryPlanner> planner) {
   auto data = std::make_shared<PlacementData>();
   data->request = request;
   data->model = graph.name;
@@ -23,13 +23,13 @@ Placement place(const Graph& graph, const PlacementRequest& request, const Capab
   const CostModel costs = cost_model_of(data->request, cache);
   const PassFacts facts{data->request, cache, costs};
   Placed placed = data->request.memory_limits.empty() ? run_passes(graph, facts)
-                                                      : fit_memory(graph, facts, planner);
+                                                      : fit_memory(graph, facts, planner.get());
   data->graph = std::move(placed.graph);
   data->prediction = std::move(placed.prediction);
   data->rules = std::move(placed.rules);
   data->spilled = std::move(placed.spilled);
   record(*data, placed.decisions, cache, costs);
-  if (planner != nullptr) record_memory(*data, *planner);
+  data->planner = std::move(planner);
   if (request.size_range) data->size_ranges = size_ranges_of(graph, facts);
   return Placement(std::move(data));
 }
@@ -38,7 +38,9 @@ const PlacementRequest& Placement::request() const { return data_->request; }
 const std::vector<NodePlacement>& Placement::nodes() const { return data_->nodes; }
 const std::vector<WeightPlacement>& Placement::weights() const { return data_->weights; }
 const std::vector<CopyPlacement>& Placement::copies() const { return data_->copies; }
-const std::vector<DevicePlacement>& Placement::devices() const { return data_->devices; }
+const std::vector<DevicePlacement>& Placement::devices() const {
+  return with_memory(*data_).devices;
+}
 RunCopies Placement::run_copies() const { return ferry::run_copies(*data_); }
 const Prediction& Placement::prediction() const { return data_->prediction; }
 const std::vector<RuleMatch>& Placement::rules() const { return data_->rules; }

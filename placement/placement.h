@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -58,6 +60,24 @@ using Decisions = std::unordered_map<std::string, Decision>;
 
 struct CostModel;  // placement/cost_model.h
 
+// What a run of a plan takes, from who makes plans.
+class MemoryPlanner;
+
+// Done once, whoever comes first; a copy has yet to do it.
+class Once {
+ public:
+  Once() = default;
+  Once(const Once&) {}
+  Once& operator=(const Once&) { return *this; }
+  template <typename F>
+  void call(F&& f) {
+    std::call_once(flag_, std::forward<F>(f));
+  }
+
+ private:
+  std::once_flag flag_;
+};
+
 struct PlacementData {
   Graph graph;  // with devices on nodes and values, and copy nodes; what the executor lowers
   PlacementRequest request;
@@ -65,13 +85,16 @@ struct PlacementData {
   std::vector<NodePlacement> nodes;
   std::vector<WeightPlacement> weights;
   std::vector<CopyPlacement> copies;
-  std::vector<DevicePlacement> devices;
+  // Their memory is filled in by with_memory().
+  mutable std::vector<DevicePlacement> devices;
   std::vector<std::string> assumed_symbols;  // symbols that counted as 1
   std::string fingerprint;
   Prediction prediction;
   std::vector<RuleMatch> rules;
   std::vector<SpilledWeight> spilled;
   std::vector<PlacedRange> size_ranges;
+  std::shared_ptr<const MemoryPlanner> planner;  // nullptr: nothing is known of memory
+  mutable Once memory_known;
 };
 
 // What assign_devices() is told, and what it says besides the devices.
@@ -114,7 +137,8 @@ Device delivered_on(const Graph& graph, const PlacementRequest& request, size_t 
 // nodes alone. Never makes a placement slower. Only nodes that give the same result each time, that
 // no rule binds and that the request allows there; of the outermost graph, and never nodes with
 // bodies or what bodies capture.
-void recompute(Graph& graph, const Assigning& with, Decisions& decisions);
+// Returns whether there was one.
+bool recompute(Graph& graph, const Assigning& with, Decisions& decisions);
 
 // Sets Value::device and adds one kCopyOp node per (value, destination):
 //  1. A value lives where its node runs; host outputs, graph inputs and constants live on the CPU.
@@ -150,7 +174,11 @@ class MemoryPlanner {
 // All passes on a copy of `graph`, and the report. Without a planner nothing is known of memory,
 // and limits are an Error (invalid_argument).
 Placement place(const Graph& graph, const PlacementRequest& request, const Capability& capability,
-                const MemoryPlanner* planner = nullptr);
+                std::shared_ptr<const MemoryPlanner> planner = nullptr);
+
+// `data` with DevicePlacement::memory: planned for when somebody first asks, since a plan that is
+// only run needs it not. Thread-safe.
+const PlacementData& with_memory(const PlacementData& data);
 
 // Fills the report from a placed graph.
 void record(PlacementData& data, const Decisions& decisions, const Capability& capability,

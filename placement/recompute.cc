@@ -28,11 +28,12 @@ class Recomputing {
     }
   }
 
-  void run() {
+  bool run() {
     const std::vector<NodeId> order = graph_.order();
     for (const NodeId id : order) {
       for (const Device device : wanted_on(id)) consider(id, device);
     }
+    return !computed_.empty();
   }
 
  private:
@@ -210,8 +211,9 @@ class Recomputing {
 
 }  // namespace
 
-void recompute(Graph& graph, const Assigning& with, Decisions& decisions) {
-  Recomputing(graph, with, decisions, readers_of(graph, with.request, with.capability)).run();
+bool recompute(Graph& graph, const Assigning& with, Decisions& decisions) {
+  return Recomputing(graph, with, decisions, readers_of(graph, with.request, with.capability))
+      .run();
 }
 
 }  // namespace ferry

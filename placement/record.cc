@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -14,8 +15,6 @@ namespace {
 
 // Fills the report from a placed graph.
 class Recorder {
-  static constexpr double kSecond = 1e-12;  // of picoseconds
-
  public:
   Recorder(PlacementData& data, const Decisions& decisions, const Capability& capability,
            const CostModel& costs)
@@ -28,9 +27,9 @@ class Recorder {
   void run() {
     for (const Device device : costs_.devices) record_device(device);
     record_graph(data_.graph, "", "run", 1);
-    data_.prediction.kernel_seconds = kernels_ * kSecond;
-    data_.prediction.copy_seconds = copies_ * kSecond;
-    data_.prediction.seconds = (kernels_ + copies_) * kSecond;
+    data_.prediction.kernel_seconds = kernels_ * 1e-12;
+    data_.prediction.copy_seconds = copies_ * 1e-12;
+    data_.prediction.seconds = (kernels_ + copies_) * 1e-12;
     for (const auto& [name, weight] : weights_) data_.weights.push_back(weight);
     for (const WeightPlacement& weight : data_.weights) {
       for (const Device& home : weight.homes) device_record(home).weight_bytes += weight.bytes;
@@ -42,6 +41,9 @@ class Recorder {
   }
 
  private:
+  // Whole picoseconds, whose sums do not depend on their order.
+  static double whole(double seconds) { return std::round(seconds * 1e12); }
+
   void record_device(Device device) {
     for (const DevicePlacement& known : data_.devices) {
       if (known.device == device) return;
@@ -70,7 +72,7 @@ class Recorder {
       if (node.op == kCopyOp) {
         record_copy(graph, node, consumers, scope, when, times);
       } else {
-        record_node(graph, node, times);
+        record_node(graph, node);
         if (!node.device.is_cpu()) record_own_copies(graph, node, scope, when, times);
       }
       if (node.bodies.empty()) continue;
@@ -83,7 +85,7 @@ class Recorder {
     }
   }
 
-  void record_node(const Graph& graph, const Node& node, int64_t times) {
+  void record_node(const Graph& graph, const Node& node) {
     const Decision& decision = decisions_.at(node.name);
     if (data_.nodes.empty() || !(data_.nodes.back().device == node.device)) ++island_;
     NodePlacement record;
@@ -103,10 +105,8 @@ class Recorder {
       if (output == kNoValue) continue;
       record.outputs.push_back(graph.value(output).name + " " + graph.value(output).type.str());
     }
-    const DeviceProfile& profile =
-        costs_.profiles[static_cast<size_t>(costs_.index_of(node.device))];
-    kernels_ +=
-        node_picoseconds(work_of(graph, node, sizes_), profile) * static_cast<double>(times);
+    const auto here = std::ranges::find(decision.predicted, node.device, &PredictedTime::device);
+    if (here != decision.predicted.end()) kernels_ += whole(here->seconds);
     data_.nodes.push_back(std::move(record));
     ++device_record(node.device).nodes;
   }
@@ -165,11 +165,11 @@ class Recorder {
   }
 
   void set_time(CopyPlacement& copy, double bytes, int64_t times) {
-    const double once = static_cast<double>(
-        costs_.copy(bytes, costs_.index_of(copy.from), costs_.index_of(copy.to)));
+    const int64_t picoseconds =
+        costs_.copy(bytes, costs_.index_of(copy.from), costs_.index_of(copy.to));
     copy.times = times;
-    copy.seconds = once * static_cast<double>(times) * kSecond;
-    copies_ += once * static_cast<double>(times);
+    copy.seconds = static_cast<double>(picoseconds) * 1e-12 * static_cast<double>(times);
+    copies_ += whole(copy.seconds);
   }
 
   // What the node's kernel moves for itself.

@@ -86,6 +86,9 @@ struct RunReport {
     int64_t times = 0;
     bool by_kernel = false;  // what the kernel that makes `value` moved for itself, such as a count
     int64_t planned_bytes = 0, planned_times = 0;
+    // The host's memory was not pinned: the device's driver copies it through a buffer of its own,
+    // and the copy was not asynchronous. A Runner's buffers are pinned.
+    bool pageable = false;
 
     bool as_planned() const { return bytes == planned_bytes && times == planned_times; }
   };
@@ -114,9 +117,9 @@ struct RunOptions {
   RunReport* report = nullptr;  // filled in when given
 
   // The outputs wanted, by name and in this order; empty: all. Nodes and copies that only other
-  // outputs need are not run. Inputs are given as ever. A tensor that a node within the model writes
-  // (NodePlacement::outputs), bodies apart, can be wanted as well: it comes back where the node is,
-  // and changes neither the placement nor what runs before it.
+  // outputs need are not run. Inputs are given as ever. A tensor that a node within the model
+  // writes (NodePlacement::outputs), bodies apart, can be wanted as well: it comes back where the
+  // node is, and changes neither the placement nor what runs before it.
   std::vector<std::string> outputs;
   // Where the outputs come back, instead of where the placement delivers them (cpu, unless its
   // request says otherwise). Strings are always on the CPU. The first run with a new choice of

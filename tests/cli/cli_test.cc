@@ -222,6 +222,68 @@ TEST_F(Cli, PlaceExplainsOneNode) {
   EXPECT_THAT(result.out, HasSubstr("  reads a copy of tokens  cpu -> sim:0  256 B"));
 }
 
+TEST_F(Cli, PlacementIsSteered) {
+  const std::string mixer = "place " + model("mixer.onnx") + " --dim batch=8,sequence=16 ";
+  struct Case {
+    std::string arguments, text;  // in the report
+  };
+  const Case kCases[] = {
+      {"-d sim:0 --pin op:Softmax=cpu", "op:Softmax=cpu"},
+      {"-d sim:0 --fallback cpu --policy device_first", "fallback cpu"},
+      {"--assign 'sim:0(op:MatMul); cpu(*)'", "op:MatMul=sim:0"},
+      {"-d sim:0,cpu --policy device_first --min-island 3", "at least 3 nodes"},
+      {"-d sim:0 --memory-limit 150KiB", "streamed in every run"},
+      {"-d sim:0 --memory-limit sim:0=150KiB", "streamed in every run"},
+      {"-d cuda:3,cpu --assume 'T4,PCIe 3' --policy device_first", "(assumed)"},
+      {"-d sim:0,sim:1,cpu --policy device_first --pin op:Softmax=sim:1", "sim:1"},
+  };
+  for (const Case& c : kCases) {
+    const Result result = run(mixer + c.arguments);
+    EXPECT_EQ(result.code, 0) << c.arguments << "\n" << result.err;
+    EXPECT_THAT(result.out, HasSubstr(c.text)) << c.arguments;
+  }
+  const Result ranges =
+      run("place " + model("mixer.onnx") + " -d sim:0,cpu --dim batch=1..4096,sequence=16");
+  EXPECT_THAT(ranges.out, HasSubstr("sizes: cpu below batch "));
+
+  // A saved report is a map, of its own model.
+  const std::string report = file("steered.json");
+  EXPECT_EQ(run(mixer + "-d sim:0 --pin op:Softmax=cpu -o " + report).code, 0);
+  const Result again = run(mixer + "-d sim:0,cpu --map " + report + " --format json");
+  ASSERT_EQ(again.code, 0) << again.err;
+  const auto nodes = nlohmann::json::parse(again.out)["nodes"];
+  EXPECT_TRUE(std::ranges::all_of(
+      nodes, [](const auto& node) { return node["op"] != "Softmax" || node["device"] == "cpu"; }));
+  EXPECT_THAT(run("place " + model("digits.onnx") + " --map " + report).err, HasSubstr("--force"));
+
+  const Case kRefused[] = {
+      {"--pin op:Softmax", "PATTERN=DEVICE"},
+      {"--pin op:Softmx=cpu", "Did you mean 'Softmax'?"},
+      {"--pin op:Softmax=gpu", "gpu"},
+      {"--pin op:Softmax=cpu --pin '*=sim:0'", "two rules disagree"},
+      {"--assign 'sim:0'", "has no pattern in brackets"},
+      {"--map /no/such.json", "/no/such.json"},
+      {"-d sim:0 --memory-limit 1KiB", "needs at least"},
+      {"-d sim:0 --memory-limit sim:0=lots", "expected DEVICE=BYTES"},
+      {"-d sim:0 --memory-limit sim:1=1GiB", "none of the devices asked for"},
+      {"--memory-limit 1GiB", "of which device?"},
+      {"-d cuda:0 --assume H1000", "Did you mean 'H100'?"},
+      {"--assume H100", "of which device?"},
+      {"-d sim:0 --min-island 0", "expected 1 or more"},
+      {"-d sim:0 --fallback gpu", "expected cpu or error"},
+      {"-d sim:0,cpu --fallback error", "allows the CPU already"},
+      {"-d sim:0 --profiles /no/such.json", "/no/such.json"},
+      {"--dim batch=5..4", "is not a range"},
+      {"--dim batch=1..4,sequence=1..4", "of one size"},
+  };
+  for (const Case& c : kRefused) {
+    const Result result = run("place " + model("mixer.onnx") + " " + c.arguments);
+    EXPECT_NE(result.code, 0) << c.arguments;
+    EXPECT_THAT(result.err, HasSubstr(c.text)) << c.arguments;
+    EXPECT_THAT(result.out, IsEmpty()) << c.arguments;
+  }
+}
+
 TEST_F(Cli, PlaceKeepsLimits) {
   // Mixer: host values, and two copies of 128 * batch * sequence bytes.
   const std::string mixer =

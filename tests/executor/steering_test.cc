@@ -201,6 +201,21 @@ TEST(Steering, ACardThatIsNotThereIsForPlansAlone) {
   golden.expect_right();  // where it was
 }
 
+TEST(Steering, CopiesSayWhetherTheyWereAsynchronous) {
+  Golden golden("net");
+  golden.model.to(golden.request("sim:0"));
+  const auto pageable = [&](const Tensor& x) {
+    RunReport report;
+    (void)golden.model.run({{"x", x}}, {.report = &report});
+    std::map<std::string, bool> out;
+    for (const RunReport::Copy& copy : report.copies) out[copy.value] = copy.pageable;
+    return out;
+  };
+  const Tensor x = golden.inputs["x"];
+  EXPECT_EQ(pageable(x), (std::map<std::string, bool>{{"x", true}, {"y", true}}));
+  EXPECT_EQ(pageable(x.pin_memory(kSim)), (std::map<std::string, bool>{{"x", false}, {"y", true}}));
+}
+
 // plan() moves nothing and may be called beside runs (the build with ThreadSanitizer runs this
 // too).
 TEST(Steering, PlansBesideRuns) {

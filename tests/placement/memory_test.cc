@@ -74,8 +74,7 @@ PlacementRequest limited(const char* device, int64_t bytes) {
 }
 
 Placement placed(const Graph& graph, const PlacementRequest& request) {
-  const SumPlanner planner;
-  return place(graph, request, FakeCapability(), &planner);
+  return place(graph, request, FakeCapability(), std::make_shared<SumPlanner>());
 }
 
 const MemoryUse& memory_of(const Placement& placement) {
@@ -181,7 +180,8 @@ TEST(Memory, ALimitThatHoldsNothingSaysWhatIsNeeded) {
 }
 
 TEST(Memory, LimitsThatMeanNothing) {
-  const auto refused = [](const PlacementRequest& request, const MemoryPlanner* planner) {
+  const auto refused = [](const PlacementRequest& request,
+                          std::shared_ptr<const MemoryPlanner> planner) {
     try {
       (void)place(chain(1), request, FakeCapability(), planner);
     } catch (const Error& error) {
@@ -190,13 +190,13 @@ TEST(Memory, LimitsThatMeanNothing) {
     }
     return std::string();
   };
-  const SumPlanner planner;
+  const auto planner = std::make_shared<SumPlanner>();
   EXPECT_THAT(refused(limited("sim:0", 1 << 20), nullptr), HasSubstr("a planner of memory"));
-  EXPECT_THAT(refused(limited("sim:0", -1), &planner), HasSubstr("negative"));
+  EXPECT_THAT(refused(limited("sim:0", -1), planner), HasSubstr("negative"));
   PlacementRequest request = limited("cpu", 1 << 20);
-  EXPECT_THAT(refused(request, &planner), HasSubstr("none of the devices asked for"));
+  EXPECT_THAT(refused(request, planner), HasSubstr("none of the devices asked for"));
   request.memory_limits = {{Device::cpu(), 1}};
-  EXPECT_THAT(refused(request, &planner), HasSubstr("the CPU has no limit"));
+  EXPECT_THAT(refused(request, planner), HasSubstr("the CPU has no limit"));
 }
 
 }  // namespace
