@@ -56,9 +56,9 @@ std::vector<LedgerPair> CopyLedger::compared() const {
   std::vector<LedgerPair> out;
   for (const LedgerEntry& entry : planned_) {
     const LedgerEntry* const found = find(made_, entry);
-    LedgerPair& pair = out.emplace_back(LedgerPair{entry, entry.bytes, entry.times});
-    pair.made.bytes = found == nullptr ? 0 : found->bytes;
-    pair.made.times = found == nullptr ? 0 : found->times;
+    LedgerPair& pair =
+        out.emplace_back(LedgerPair{found == nullptr ? entry : *found, entry.bytes, entry.times});
+    if (found == nullptr) pair.made.bytes = pair.made.times = 0;
   }
   for (const LedgerEntry& entry : made_) {
     if (find(planned_, entry) == nullptr) out.push_back({entry, 0, 0});

@@ -21,7 +21,8 @@ std::vector<PlacementRule> rules_of_report(const JsonValue& json, std::string_vi
   const auto report = read_report(json);
   if (!fingerprint.empty() && !report->fingerprint.empty() && report->fingerprint != fingerprint) {
     refuse(file, "it is a report of another model, '" + report->model + "' with fingerprint " +
-                     report->fingerprint + "; this one has " + std::string(fingerprint) + ".");
+                     report->fingerprint + "; this one has " + std::string(fingerprint) +
+                     ". Take it all the same with --force, or without a fingerprint.");
   }
   std::vector<PlacementRule> rules;
   for (const NodePlacement& node : report->nodes) {
