@@ -32,7 +32,9 @@ struct AssignmentProblem {
   std::vector<Value> values;
 
   int64_t copy(const Value& value, int from, int to) const {
-    return from == to ? 0 : value.copy[static_cast<size_t>(from * devices + to)];
+    return from == to ? 0
+                      : value.copy[static_cast<size_t>(from) * static_cast<size_t>(devices) +
+                                   static_cast<size_t>(to)];
   }
 };
 using Assignment = std::vector<int>;  // the device of each item

@@ -45,6 +45,11 @@ class Builder {
  private:
   static constexpr int kNone = -1;
 
+  // Of a time from each device to each.
+  size_t matrix_size() const {
+    return static_cast<size_t>(devices_) * static_cast<size_t>(devices_);
+  }
+
   int push(AssignmentProblem::Value value) {
     network_.problem.values.push_back(std::move(value));
     return static_cast<int>(network_.problem.values.size()) - 1;
@@ -55,13 +60,13 @@ class Builder {
     if (value.is_constant()) return kNone;
     AssignmentProblem::Value entry;
     entry.writer = writer;
-    entry.copy.assign(static_cast<size_t>(devices_ * devices_), kForbidden);
+    entry.copy.assign(matrix_size(), kForbidden);
     if (value.type.kind == Type::Kind::tensor) {
       const double bytes = assumed_bytes(value.type, facts_.sizes);
       for (int from = 0; from < devices_; ++from) {
         for (int to = 0; to < devices_; ++to) {
-          entry.copy[static_cast<size_t>(from * devices_ + to)] =
-              times(facts_.costs.copy(bytes, from, to), trips);
+          entry.copy[static_cast<size_t>(from) * static_cast<size_t>(devices_) +
+                     static_cast<size_t>(to)] = times(facts_.costs.copy(bytes, from, to), trips);
         }
       }
     }
@@ -73,7 +78,7 @@ class Builder {
       const Value& weight = graph.value(id);
       if (!weight.is_constant()) continue;
       AssignmentProblem::Value entry;
-      entry.copy.assign(static_cast<size_t>(devices_ * devices_), 0);
+      entry.copy.assign(matrix_size(), 0);
       for (int d = 1; d < devices_; ++d) {
         entry.copy[static_cast<size_t>(d)] = times(facts_.weight_price(weight, d, in_body), trips);
       }
