@@ -27,8 +27,8 @@ struct Frame {
   std::map<std::string, const onnx::AttributeProto*, std::less<>> attributes;
 };
 
-// The path of a node in a graph whose paths start with `prefix`: its own name, or one made from what
-// it writes. Two nodes may have one; NodePaths tells them apart.
+// The path of a node in a graph whose paths start with `prefix`: its own name, or one made from
+// what it writes. Two nodes may have one; NodePaths tells them apart.
 std::string path_of(const onnx::NodeProto& proto, std::string_view prefix);
 
 class NodeOrder;

@@ -152,7 +152,7 @@ class Assigner {
       decision.reason = ReasonCode::host_value;
       decision.detail = "made from sizes; the host reads or holds all of its inputs";
     } else {
-      choose(can, support, decision);
+      choose(node, can, support, decision);
     }
     if (!(can & decision.allowed)) require_on_cpu(support[0], node);
     node.device = devices_[static_cast<size_t>(first_of(decision.allowed))];
@@ -160,12 +160,17 @@ class Assigner {
   }
 
   // Rule 5.
-  void choose(uint32_t can, const std::vector<Support>& support, Decision& decision) const {
+  void choose(const Node& node, uint32_t can, const std::vector<Support>& support,
+              Decision& decision) const {
     decision.allowed = 0;
     for (const Device device : asked()) {
       decision.allowed |= can & 1u << with_.costs.index_of(device);
     }
-    if (decision.allowed == 0) {
+    if (decision.allowed == 0 && !node.bodies.empty()) {
+      decision.allowed = 1;
+      decision.reason = ReasonCode::control_flow;
+      decision.detail = "the host decides what runs; nodes of its bodies have devices of their own";
+    } else if (decision.allowed == 0) {
       const Support& why = support[static_cast<size_t>(with_.costs.index_of(request_.device))];
       decision.allowed = 1;
       decision.fell = true;

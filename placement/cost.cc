@@ -67,10 +67,18 @@ double each(const Shapes& s) {
 }
 double none(const Shapes&) { return 0; }
 
+// What an operator reads and writes.
+enum class Traffic : uint8_t {
+  all,     // its inputs and outputs
+  output,  // of its inputs only the sizes
+  view,    // nothing: its output is its input's memory
+};
+
 // Operators by their arithmetic. Those that are not here do one operation an output element.
 struct Row {
   std::string_view op;
   double (*flops)(const Shapes&);
+  Traffic traffic = Traffic::all;
 };
 constexpr auto kRows = std::to_array<Row>({
     {"Attention", attention},
@@ -86,7 +94,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"Erf", each<20>},
     {"Exp", each<12>},
     {"Expand", none},
-    {"Flatten", none},
+    {"Flatten", none, Traffic::view},
     {"GRU", recurrent},
     {"Gather", none},
     {"GatherElements", none},
@@ -96,7 +104,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"GlobalAveragePool", reduce},
     {"GlobalMaxPool", reduce},
     {"GroupNormalization", each<8>},
-    {"Identity", none},
+    {"Identity", none, Traffic::view},
     {"InstanceNormalization", each<8>},
     {"LSTM", recurrent},
     {"LayerNormalization", each<8>},
@@ -116,18 +124,19 @@ constexpr auto kRows = std::to_array<Row>({
     {"ReduceMin", reduce},
     {"ReduceProd", reduce},
     {"ReduceSum", reduce},
-    {"Reshape", none},
-    {"Shape", none},
+    {"Reshape", none, Traffic::view},
+    {"Shape", none, Traffic::output},
     {"Sigmoid", each<16>},
     {"Sin", each<16>},
+    {"Size", none, Traffic::output},
     {"Slice", none},
     {"Softmax", each<16>},
     {"Split", none},
-    {"Squeeze", none},
+    {"Squeeze", none, Traffic::view},
     {"Tanh", each<16>},
     {"Tile", none},
     {"Transpose", none},
-    {"Unsqueeze", none},
+    {"Unsqueeze", none, Traffic::view},
 });
 static_assert(std::ranges::is_sorted(kRows, {}, &Row::op));
 
@@ -145,23 +154,26 @@ double assumed_bytes(const Type& type, AssumedSizes& sizes) {
 Work work_of(const Graph& graph, const Node& node, AssumedSizes& sizes) {
   Work work;
   Shapes shapes{{}, {}, node};
-  const auto add = [&](ValueId id, std::vector<std::vector<double>>& to) {
+  const auto row = std::ranges::lower_bound(kRows, std::string_view(node.op), {}, &Row::op);
+  const bool is_listed = row != kRows.end() && row->op == node.op;
+  const Traffic traffic = is_listed ? row->traffic : Traffic::all;
+  const auto add = [&](ValueId id, std::vector<std::vector<double>>& to, bool counts) {
     const Type type = id == kNoValue ? Type() : graph.value(id).type;
     to.push_back(sizes_of(type, sizes));
-    work.bytes += assumed_bytes(type, sizes);
+    if (counts) work.bytes += assumed_bytes(type, sizes);
   };
-  for (const ValueId id : node.inputs) add(id, shapes.inputs);
-  for (const ValueId id : node.outputs) add(id, shapes.outputs);
+  for (const ValueId id : node.inputs) add(id, shapes.inputs, traffic == Traffic::all);
+  for (const ValueId id : node.outputs) add(id, shapes.outputs, traffic != Traffic::view);
   if (!node.inputs.empty() && node.inputs[0] != kNoValue) {
     work.dtype = graph.value(node.inputs[0]).type.dtype;
   }
-  const auto row = std::ranges::lower_bound(kRows, std::string_view(node.op), {}, &Row::op);
-  const bool listed = row != kRows.end() && row->op == node.op && !shapes.inputs.empty();
-  work.flops = listed ? row->flops(shapes) : shapes.output_size();
+  work.is_view = traffic == Traffic::view;
+  work.flops = is_listed && !shapes.inputs.empty() ? row->flops(shapes) : shapes.output_size();
   return work;
 }
 
 int64_t node_picoseconds(const Work& work, const DeviceProfile& device) {
+  if (work.is_view) return 0;
   auto rate = device.flops.find(work.dtype);
   if (rate == device.flops.end()) rate = device.flops.find(DType::float32);
   const double arithmetic = rate == device.flops.end() ? 0 : work.flops / rate->second;

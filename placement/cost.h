@@ -17,6 +17,7 @@ struct Work {
   double flops = 0;
   double bytes = 0;                // read and written
   DType dtype = DType::undefined;  // of the arithmetic
+  bool is_view = false;            // another shape of the same memory: nothing runs
 };
 Work work_of(const Graph& graph, const Node& node, AssumedSizes& sizes);
 

@@ -276,8 +276,8 @@ void compare_totals(PlacementDiff& out) {
 }  // namespace
 
 bool fell_back(const PlacementData& data, const NodePlacement& node) {
-  static constexpr std::string_view kChosen[] = {"requested", "host_value", "host_port",
-                                                 "cheaper_here", "pinned"};
+  static constexpr std::string_view kChosen[] = {"requested",    "host_value", "host_port",
+                                                 "cheaper_here", "pinned",     "control_flow"};
   return !data.request.device.is_cpu() && node.device.is_cpu() &&
          std::ranges::find(kChosen, node.reason) == std::end(kChosen);
 }

@@ -120,7 +120,8 @@ struct Assigning {
 //     constants and other host values alone, or from small graph inputs where somebody reads it on
 //     the host.
 //  5. Every other node may run on the devices of the request that support it, and on the CPU where
-//     the request allows that. A node that none of them can run goes to the CPU.
+//     the request allows that. A node that none of them can run goes to the CPU; for If, Loop and
+//     Scan that is no failure, since their bodies' nodes are placed one by one.
 //  6. The policy `device_first` takes the first of those; `fastest` those that make the sum of the
 //     times of all kernels and copies least (assignment.h), never more than device_first.
 //  7. Islands that are smaller than the request wants go to the CPU.

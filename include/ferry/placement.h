@@ -48,8 +48,8 @@ struct FERRY_API PlacementRule {
   static std::vector<PlacementRule> parse_list(std::string_view text);
   // A file that says where nodes go: a report (ferry.placement/1) of the same model, or
   // {"nodes": {"/enc/MatMul": "cuda:0"}}, or an ONNX file whose nodes carry devices, as
-  // device_configurations or as onnxruntime's layer_ann. `fingerprint` is the model's; a report with
-  // another is an Error (invalid_argument) unless it is empty. Throws io, invalid_argument.
+  // device_configurations or as onnxruntime's layer_ann. `fingerprint` is the model's; a report
+  // with another is an Error (invalid_argument) unless it is empty. Throws io, invalid_argument.
   static std::vector<PlacementRule> load_map(const std::string& path,
                                              std::string_view fingerprint = {});
 };

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "core/checked.h"
 #include "core/human.h"
 
 namespace ferry {
@@ -168,6 +170,7 @@ std::string size_ranges_sentence(const PlacementData& data) {
 }
 
 RunCopies run_copies(const PlacementData& data) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   RunCopies out;
   for (const CopyPlacement& copy : data.copies) {
     if (copy.when == "load") continue;
@@ -175,7 +178,8 @@ RunCopies run_copies(const PlacementData& data) {
     int64_t& bytes = copy.from.is_cpu() ? out.host_to_device
                      : copy.to.is_cpu() ? out.device_to_host
                                         : out.device_to_device;
-    bytes += copy.bytes.value;
+    const auto all = checked_mul(copy.bytes.value, copy.times);
+    bytes = checked_add(bytes, all.value_or(kMost)).value_or(kMost);
     if (copy.bytes.expression == "?" || copy.when == "trip") out.open = true;
   }
   return out;

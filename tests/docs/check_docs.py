@@ -2,7 +2,7 @@
 
 1. A fenced block that starts with `$ ferry ...` or `$ ./dev demo` shows exactly what that prints.
 2. A line of a ```cpp block in docs/adding-an-operator.md stands in one of the files that the page names.
-3. A relative link leads to a file.
+3. A relative link leads to a file, and one of the form [Suite.Test](file.cc) to a test in it.
 4. docs/report.md has what each reason code means, in the words of the program.
 
 --update writes into the pages what the commands of 1 print now.
@@ -39,6 +39,10 @@ for page in pages:
             page.write_text(text)
         else:
             failures.append(f"{page.name}: `{command}` prints\n{result.stdout}")
+    for suite, test, link in re.findall(r"\[([A-Z]\w+)\.([A-Z]\w+)\]\(([^)#:]+\.cc)\)", text):
+        target = page.parent / link
+        if target.exists() and f"({suite}, {test})" not in target.read_text():
+            failures.append(f"{page.name}: {link} has no test {suite}.{test}")
     for link in re.findall(r"\[[^\]]+\]\(([^)#:]+)\)", text):
         links += 1
         if not (page.parent / link).exists():

@@ -50,6 +50,17 @@ TEST(Cost, CountsBytesAndNotesWhatItAssumes) {
   EXPECT_EQ(sizes.assumed(), std::vector<std::string>{"m"});
 }
 
+TEST(Cost, LooksAtSizesAndViewsForFree) {
+  GraphBuilder build;
+  build.input("x", {1000, 1000});
+  AssumedSizes sizes({});
+  const Node& shape = build.node("Shape", {"x"}, {"s"}, {2}, int64);
+  EXPECT_DOUBLE_EQ(work_of(build.graph, shape, sizes).bytes, 2 * 8);
+  const Node& view = build.node("Reshape", {"x", "s"}, {"y"}, {1000, 1000});
+  const DeviceProfile device{"d", "test", {{float32, 1e12}}, 1e11, 1e-6};
+  EXPECT_EQ(node_picoseconds(work_of(build.graph, view, sizes), device), 0);
+}
+
 TEST(Cost, TakesTheSlowerOfArithmeticAndMemory) {
   const DeviceProfile device{"d", "test", {{float32, 1e12}, {float16, 4e12}}, 1e11, 1e-6};
   EXPECT_EQ(node_picoseconds({.flops = 2e6, .bytes = 1e3, .dtype = float32}, device),

@@ -155,6 +155,13 @@ TEST(Rules, HoldForAStrictDeviceAndForTheCpu) {
             "/enc/a cpu, /enc/b cpu, /dec sim:0, /if cpu, /if/inner cpu");
 }
 
+TEST(Rules, AreNotNeededForControlFlowOnAStrictDevice) {
+  const Placement placement = place(example(), PlacementRequest::parse("sim:0"), capability());
+  EXPECT_TRUE(placement.nodes()[3].device.is_cpu());
+  EXPECT_EQ(placement.nodes()[3].reason, "control_flow");
+  EXPECT_EQ(placement.nodes()[4].device, kSim);
+}
+
 // Whatever it costs, and whatever policy is asked for.
 TEST(Rules, BindTheFastestPlacementToo) {
   PlacementRequest request = with_rules({"op:Exp=sim:0"});
