@@ -39,13 +39,16 @@ class SizesOnly : public PlanServices {
   WorkSite site_;
 };
 
-std::optional<Shape> shape_of(const Type& type, const std::map<std::string, int64_t>& symbols) {
+// Sizes that are no function of the symbols count as 1, and `all_known` is false then. nullopt
+// where not even the rank is known.
+std::optional<Shape> shape_of(const Type& type, const std::map<std::string, int64_t>& symbols,
+                              bool& all_known) {
   if (type.kind != Type::Kind::tensor || !type.shape) return std::nullopt;
   Shape shape;
   for (const Dim& dim : *type.shape) {
     const auto size = dim.evaluate(symbols);
-    if (!size) return std::nullopt;
-    shape.push_back(*size);
+    all_known = all_known && size.has_value();
+    shape.push_back(size.value_or(1));
   }
   return shape;
 }
@@ -75,9 +78,10 @@ class Use {
   std::map<Device, MemoryUse> of(const Graph& graph, const std::string& scope) {
     std::map<Device, MemoryUse> out;
     std::vector<Shape> shapes;
+    bool all_known = true;
     for (const auto* list : {&graph.inputs(), &graph.captures()}) {
       for (const ValueId id : *list) {
-        const auto shape = shape_of(graph.value(id).type, symbols_);
+        const auto shape = shape_of(graph.value(id).type, symbols_, all_known);
         if (!shape) return unknown(graph);
         shapes.push_back(*shape);
       }
@@ -103,6 +107,7 @@ class Use {
     add_own(*plan, out, live);
     add_bodies(*plan, out);
     add_steps(*plan, live, out);
+    for (auto& [device, use] : out) use.known = use.known && all_known;
     return out;
   }
 
@@ -146,19 +151,22 @@ class Use {
     }
     for (const auto& [device, bytes] : live) {
       if (std::ranges::all_of(bytes, [](int64_t b) { return b == 0; })) continue;
-      std::vector<int64_t>& steps = out[device].steps;
       int64_t now = 0;
-      const auto add = [&](const auto& self, const Graph& graph, bool outermost) -> void {
-        for (const NodeId id : graph.order()) {
-          const Node& node = graph.node(id);
-          const size_t step = outermost ? step_of[static_cast<size_t>(id)] : SIZE_MAX;
-          if (step != SIZE_MAX) now = bytes[step];
-          if (node.op == kCopyOp) continue;
-          steps.push_back(now);
-          for (const auto& body : node.bodies) self(self, *body, false);
-        }
-      };
-      add(add, *plan.graph, true);
+      append_steps(*plan.graph, &step_of, bytes, now, out[device].steps);
+    }
+  }
+
+  // `step_of`: the step of each node; nullptr in bodies.
+  static void append_steps(const Graph& graph, const std::vector<size_t>* step_of,
+                           const std::vector<int64_t>& bytes, int64_t& now,
+                           std::vector<int64_t>& steps) {
+    for (const NodeId id : graph.order()) {
+      const Node& node = graph.node(id);
+      const size_t step = step_of == nullptr ? SIZE_MAX : (*step_of)[static_cast<size_t>(id)];
+      if (step != SIZE_MAX) now = bytes[step];
+      if (node.op == kCopyOp) continue;
+      steps.push_back(now);
+      for (const auto& body : node.bodies) append_steps(*body, nullptr, bytes, now, steps);
     }
   }
 

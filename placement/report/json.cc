@@ -150,6 +150,7 @@ class ReportWriter {
     json_.member("peak", memory.peak());
     if (memory.limit) json_.member("limit", *memory.limit);
     json_.member("known", memory.known);
+    if (!memory.problem.empty()) json_.member("problem", memory.problem);
     if (!memory.steps.empty()) json_.member("steps", memory.steps);
     json_.end_object();
   }

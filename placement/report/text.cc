@@ -72,6 +72,7 @@ std::string device_table(const PlacementData& data) {
   for (const DevicePlacement& device : data.devices) {
     out += fmt::format("  {}: {}", device.device.str(), described(device));
     if (!device.profile.empty()) out += "; times by " + device.profile;
+    if (!device.memory.problem.empty()) out += "; memory is not known: " + device.memory.problem;
     out += "\n";
   }
   return out;

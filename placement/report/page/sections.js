@@ -328,7 +328,8 @@ class MemoryChart {
                    `activations ${bytesText(memory.activations)}`,
                    `workspace ${bytesText(memory.workspace)}`];
     if (memory.limit !== undefined) parts.push(`limit ${bytesText(memory.limit)}`);
-    if (!memory.known) parts.push("sizes that only a run knows are not counted");
+    if (memory.problem) parts.push(`not known: ${memory.problem}`);
+    else if (!memory.known) parts.push("sizes that only a run knows are not counted");
     this.canvas = make("canvas", {role: "img", "aria-label":
       `Memory on ${deviceText(device.id)}: ${parts.join(", ")}`});
     this.element = make("div", {class: "chart"},
