@@ -232,6 +232,45 @@ TEST(Fastest, AFurtherDeviceNeverMakesItSlower) {
   EXPECT_GT(spread, 20);
 }
 
+// Over the same graphs, with a few nodes pinned at random: each pin holds, or the Error names it.
+TEST(Fastest, HonoursEveryPinOrNamesIt) {
+  const FakeCapability capability = capability_of_tests();
+  int honoured = 0, refused = 0;
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Graph graph = RandomGraph(seed).make();
+    std::mt19937_64 random(seed);
+    Graph all = clone(graph);
+    std::vector<Node*> nodes;
+    collect(all, nodes);
+    PlacementRequest request = fastest();
+    std::map<std::string, Device> wanted;
+    for (const Node* node : nodes) {
+      if (random() % 3 != 0) continue;
+      const Device device = random() % 2 == 0 ? kSim : Device::cpu();
+      request.rules.push_back(PlacementRule::parse(node->name + "=" + device.str()));
+      wanted.emplace(node->name, device);
+    }
+    try {
+      const Placement placement = place(graph, request, capability);
+      for (const NodePlacement& node : placement.nodes()) {
+        const auto pin = wanted.find(node.name);
+        if (pin == wanted.end()) continue;
+        ASSERT_EQ(node.device, pin->second) << node.name;
+        ASSERT_EQ(node.reason, "pinned");
+        ++honoured;
+      }
+      ASSERT_LE(placement.prediction().seconds, *placement.prediction().device_first_seconds);
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), ErrorCode::placement);
+      ASSERT_THAT(error.what(), HasSubstr("the rule '" + error.node() + "=sim:0'"));
+      ++refused;
+    }
+  }
+  EXPECT_GT(honoured, 500);
+  EXPECT_GT(refused, 100);
+}
+
 TEST(Fastest, SaysWhyANodeStaysOnTheCpu) {
   GraphBuilder build;
   build.input("x", {2, 3});
