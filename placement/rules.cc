@@ -186,7 +186,7 @@ const PlacementRule* Rules::of(const Graph& graph, const Node& node,
     if (output != kNoValue) collect(Target::tensor, graph.value(output).name, found);
   }
   std::ranges::sort(found);
-  found.erase(std::ranges::unique(found).begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   const PlacementRule* first = nullptr;
   for (const size_t i : found) {
     matched_[i] = true;

@@ -29,7 +29,7 @@ std::string devices_of(const PlacedRange& range) {
     devices.push_back(device.str());
   }
   if (elsewhere == 0) return "cpu";
-  const std::string names = join(devices, devices.size(), " and ");
+  std::string names = join(devices, devices.size(), " and ");
   if (elsewhere == total) return names;
   return fmt::format("{} ({} of {} nodes)", names, elsewhere, total);
 }
