@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <span>
+#include <optional>
 
 #include "cli/text.h"
+#include "core/human.h"
 #include "ferry/error.h"
 #include "placement/diff.h"
 
@@ -92,24 +93,38 @@ std::vector<std::string> too_much_arithmetic(const Placement& placement, double 
 
 // ---- the words ----------------------------------------------------------------------------------
 
-struct Unit {
-  std::string_view text;
-  double factor;
-};
-constexpr Unit kCounts[] = {{"", 1}};
-constexpr Unit kBytes[] = {{"", 1}, {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}};
-constexpr Unit kShares[] = {{"%", 1}};
+// The number behind the '>'; nothing where it is none.
+std::optional<double> count_of(std::string_view text) {
+  int64_t count = 0;
+  const char* const last = text.data() + text.size();
+  const bool ok = std::from_chars(text.data(), last, count).ptr == last && !text.empty();
+  return ok && count >= 0 ? std::optional(static_cast<double>(count)) : std::nullopt;
+}
+
+std::optional<double> bytes_of(std::string_view text) {
+  const std::optional<int64_t> bytes = bytes_from_text(text);
+  return bytes ? std::optional(static_cast<double>(*bytes)) : std::nullopt;
+}
+
+std::optional<double> share_of(std::string_view text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  text.remove_suffix(1);
+  double share = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, share, std::chars_format::fixed);
+  const bool ok = error == std::errc() && end == last && share >= 0 && share <= 100;
+  return ok ? std::optional(share) : std::nullopt;
+}
 
 struct Word {
   std::string_view name;
   std::vector<std::string> (*offenders)(const Placement&, double, std::string&);
-  std::span<const Unit> units;  // none: the word stands alone
-  double most;                  // the largest number that makes sense
+  std::optional<double> (*amount)(std::string_view text);  // nullptr: the word stands alone
 };
-constexpr Word kWords[] = {{"fallback", fallen_back, {}, 0},
-                           {"copies", too_many_copies, kCounts, 0x1p31},
-                           {"bytes", too_many_bytes, kBytes, 0x1p62},
-                           {"cpu_flops", too_much_arithmetic, kShares, 100}};
+constexpr Word kWords[] = {{"fallback", fallen_back, nullptr},
+                           {"copies", too_many_copies, count_of},
+                           {"bytes", too_many_bytes, bytes_of},
+                           {"cpu_flops", too_much_arithmetic, share_of}};
 
 [[noreturn]] void refuse(const std::string& limit) {
   std::vector<std::string> names;
@@ -121,27 +136,14 @@ constexpr Word kWords[] = {{"fallback", fallen_back, {}, 0},
                   suggestion(limit.substr(0, limit.find('>')), names));
 }
 
-// The number behind the '>' of a limit.
-double amount_of(const std::string& limit, const Word& word) {
-  const char* const first = limit.data() + word.name.size() + 1;
-  const char* const last = limit.data() + limit.size();
-  double amount = 0;
-  const auto [end, error] = std::from_chars(first, last, amount, std::chars_format::fixed);
-  const auto unit = std::ranges::find(word.units, std::string_view(end, last), &Unit::text);
-  // Only shares come in parts.
-  const bool whole = word.units.data() == kShares ||
-                     std::string_view(first, end).find('.') == std::string_view::npos;
-  if (error != std::errc() || !(amount >= 0) || unit == word.units.end() || !whole ||
-      amount * unit->factor > word.most) {
-    refuse(limit);
-  }
-  return amount * unit->factor;
-}
-
 Limit limit_of(const std::string& text) {
   for (const Word& word : kWords) {
-    if (word.units.empty() ? text == word.name : text.starts_with(std::string(word.name) + ">")) {
-      return {text, word.offenders, word.units.empty() ? 0 : amount_of(text, word)};
+    if (word.amount == nullptr) {
+      if (text == word.name) return {text, word.offenders, 0};
+    } else if (text.starts_with(std::string(word.name) + ">")) {
+      const auto amount = word.amount(std::string_view(text).substr(word.name.size() + 1));
+      if (!amount) refuse(text);
+      return {text, word.offenders, *amount};
     }
   }
   refuse(text);

@@ -9,7 +9,7 @@
 //
 //   fallback      no node is on the CPU because the devices that were asked for could not have it.
 //                 Those that are there by choice do not count: host_value, host_port, cheaper_here,
-//                 pinned
+//                 pinned; nor does control flow
 //   copies>N      copies of a run, counted once however often a body makes them
 //   bytes>N       bytes of a run; B, KiB, MiB or GiB may follow the number. Passed as well when
 //                 only data or the number of trips decides how many there are

@@ -311,6 +311,11 @@ std::shared_ptr<const Graph> with_outputs(const Graph& graph, const Graph& sourc
 
 }  // namespace
 
+Placement Model::Impl::place_with(const PlacementRequest& request) const {
+  return place(graph, request, KernelCapability(request.assumed_devices),
+               std::make_shared<PlanMemory>(request.assumed_devices));
+}
+
 std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
   constexpr size_t kVariants = 8;
   const Device target = options.outputs_on.value_or(placement.request().outputs_on);
@@ -329,7 +334,8 @@ std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
     if (!target.is_cpu()) backend(target);  // device_missing before anything else
     PlacementRequest request = placement.request();
     request.outputs_on = target;
-    delivering = place(graph, request, KernelCapability());
+    request.size_range.reset();
+    delivering = place_with(request);
   }
   std::shared_ptr<const Graph> placed(delivering.data(), &delivering.data()->graph);
   if (!options.outputs.empty()) placed = with_outputs(*placed, graph, options.outputs);
@@ -479,8 +485,7 @@ Placement Model::plan(const PlacementRequest& request) const {
     if (!device.is_cpu() && !request.assumed_devices.contains(device)) backend(device);
   }
   try {
-    return place(impl_->graph, request, KernelCapability(request.assumed_devices),
-                 std::make_shared<PlanMemory>(request.assumed_devices));
+    return impl_->place_with(request);
   } catch (const Error& error) {
     throw error.with_model(name());
   }

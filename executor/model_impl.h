@@ -56,6 +56,8 @@ struct Model::Impl : PlanServices {
   ThreadPool& threads() override { return pool; }
   const WorkSite* site(const Node& node) override;
 
+  // What the request gives for this model; moves nothing. Thread-safe.
+  Placement place_with(const PlacementRequest& request) const;
   void apply(Placement next);
   std::vector<Tensor> ordered_inputs(const Inputs& inputs) const;
   // The plans of the graph that delivers what `options` wants where it wants it. Throws Error

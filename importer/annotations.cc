@@ -14,6 +14,7 @@
 #include "core/files.h"
 #include "core/nearest.h"
 #include "ferry/error.h"
+#include "importer/importer.h"
 #include "importer/model_importer.h"
 #include "importer/problems.h"
 #include "importer/scope.h"
@@ -27,7 +28,7 @@ namespace {
 constexpr std::string_view kConfiguration = "ferry";
 constexpr std::string_view kLayer = "layer_ann";
 constexpr uint64_t kFirstIrVersion = 11;  // that has device configurations
-constexpr int kMostDepth = 30;            // of graphs, as ImportLimits
+constexpr int kMostDepth = ImportLimits().graph_depth;
 
 // Numbers of the fields that are walked or written.
 namespace model_field {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/fnv.h"
 #include "core/human.h"
 #include "ferry/error.h"
 #include "placement/cost_model.h"
@@ -30,8 +31,9 @@ bool is_small(const Value& value) {
 
 // FNV-1a of the name, mixed with the seed by the finaliser of MurmurHash3.
 uint64_t hash(uint64_t seed, std::string_view text) {
-  uint64_t h = 14695981039346656037ull;
-  for (const char c : text) h = (h ^ static_cast<uint8_t>(c)) * 1099511628211ull;
+  Fnv1a name;
+  name.add_text(text);
+  uint64_t h = name.value();
   h ^= seed * 0x9e3779b97f4a7c15ull;
   h = (h ^ h >> 33) * 0xff51afd7ed558ccdull;
   h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ull;
@@ -50,7 +52,10 @@ class Assigner {
         with_(with),
         rules_(rules),
         decisions_(decisions),
-        owners_(std::move(owners)) {}
+        owners_(std::move(owners)) {
+    asked_ = 1u << with.costs.index_of(request_.device);
+    for (const Device device : request_.more_devices) asked_ |= 1u << with.costs.index_of(device);
+  }
 
   void run() {
     host_.assign(static_cast<size_t>(graph_.node_capacity()), false);
@@ -162,10 +167,7 @@ class Assigner {
   // Rule 5.
   void choose(const Node& node, uint32_t can, const std::vector<Support>& support,
               Decision& decision) const {
-    decision.allowed = 0;
-    for (const Device device : asked()) {
-      decision.allowed |= can & 1u << with_.costs.index_of(device);
-    }
+    decision.allowed = can & asked_;
     if (decision.allowed == 0 && !node.bodies.empty()) {
       decision.allowed = 1;
       decision.reason = ReasonCode::control_flow;
@@ -179,12 +181,6 @@ class Assigner {
     } else if (request_.cpu_fallback) {
       decision.allowed |= can & 1;
     }
-  }
-
-  std::vector<Device> asked() const {
-    std::vector<Device> out{request_.device};
-    out.insert(out.end(), request_.more_devices.begin(), request_.more_devices.end());
-    return out;
   }
 
   // The one that the request names first; the CPU last.
@@ -217,6 +213,7 @@ class Assigner {
   Rules& rules_;
   Decisions& decisions_;
   const std::vector<std::string> owners_;  // the nodes in whose bodies this graph is
+  uint32_t asked_ = 0;                     // bit d: the request names device d for compute
   std::vector<bool> host_;
 };
 

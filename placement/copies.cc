@@ -15,6 +15,8 @@ namespace {
 
 using Devices = std::set<Device>;
 
+const Streamed kNoneStreamed;  // in bodies
+
 bool is_tensor(const Value& value) { return value.type.kind == Type::Kind::tensor; }
 
 // The devices on which each value of `graph` is read, by value id. `output_device(i)` says where
@@ -105,7 +107,7 @@ class Inserter {
     std::vector<ValueId> captures;
     std::vector<std::vector<ValueId>> inner_captures(bodies.size());
     std::vector<Inserter> inserters;
-    for (const auto& body : bodies) inserters.emplace_back(*body, capability_, streamed_);
+    for (const auto& body : bodies) inserters.emplace_back(*body, capability_, kNoneStreamed);
     for (size_t i = 0; i < outer.size(); ++i) {
       // What is only looked at (its shape) stays where it is.
       if (needs[i].empty() || !is_tensor(graph_.value(outer[i]))) {

@@ -12,7 +12,7 @@
 namespace ferry {
 
 // Whether the node is on the CPU because no device that was asked for could have it, rather than by
-// choice (host_value, host_port, cheaper_here, pinned).
+// choice (host_value, host_port, cheaper_here, pinned) or for control flow.
 bool fell_back(const PlacementData& data, const NodePlacement& node);
 
 // Both point into the placements that were compared. They are the same thing: by name and operator,

@@ -5,45 +5,39 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/fnv.h"
+
 namespace ferry {
 namespace {
 
-class Hash {
- public:
-  void add(std::string_view text) {
-    for (const char c : text) add_byte(static_cast<uint8_t>(c));
-    add_byte(0);  // so that "ab", "c" is not "a", "bc"
-  }
-  void add(int64_t number) {
-    for (int i = 0; i < 8; ++i) add_byte(static_cast<uint8_t>(number >> 8 * i));
-  }
-  uint64_t value() const { return hash_; }
-
- private:
-  void add_byte(uint8_t byte) { hash_ = (hash_ ^ byte) * 1099511628211ull; }
-
-  uint64_t hash_ = 14695981039346656037ull;
-};
-
-void add(Hash& hash, const std::vector<ValueId>& values) {
-  hash.add(std::ssize(values));
-  for (const ValueId id : values) hash.add(id);
+void add(Fnv1a& hash, std::string_view text) {
+  hash.add_text(text);
+  hash.add_byte(0);  // so that "ab", "c" is not "a", "bc"
 }
 
-void add(Hash& hash, const Graph& graph) {
+void add(Fnv1a& hash, int64_t number) {
+  for (int i = 0; i < 8; ++i) hash.add_byte(static_cast<uint8_t>(number >> 8 * i));
+}
+
+void add(Fnv1a& hash, const std::vector<ValueId>& values) {
+  add(hash, std::ssize(values));
+  for (const ValueId id : values) add(hash, id);
+}
+
+void add(Fnv1a& hash, const Graph& graph) {
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     const Value& value = graph.value(id);
-    hash.add(value.name);
-    hash.add(value.type.str());
-    hash.add(static_cast<int64_t>(value.is_constant()));
+    add(hash, value.name);
+    add(hash, value.type.str());
+    add(hash, static_cast<int64_t>(value.is_constant()));
   }
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    hash.add(node.op);
-    hash.add(node.name);
+    add(hash, node.op);
+    add(hash, node.name);
     for (const auto& [name, attribute] : node.attributes.items()) {
-      hash.add(name);
-      hash.add(to_string(attribute));
+      add(hash, name);
+      add(hash, to_string(attribute));
     }
     add(hash, node.inputs);
     add(hash, node.outputs);
@@ -57,7 +51,7 @@ void add(Hash& hash, const Graph& graph) {
 }  // namespace
 
 std::string fingerprint_of(const Graph& graph) {
-  Hash hash;
+  Fnv1a hash;
   add(hash, graph);
   return fmt::format("{:016x}", hash.value());
 }

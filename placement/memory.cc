@@ -9,7 +9,6 @@
 
 #include "core/human.h"
 #include "ferry/error.h"
-#include "placement/capability_cache.h"
 
 namespace ferry {
 namespace {
@@ -122,7 +121,8 @@ class Fitting {
       for (const ValueId input : node.inputs) {
         reads_stream = reads_stream || (input != kNoValue && streamed_source(graph, input));
       }
-      if (!reads_stream || uncached().ask(graph, node, node.device).support.ok) continue;
+      if (!reads_stream || facts_.capability.source().ask(graph, node, node.device).support.ok)
+        continue;
       for (const ValueId input : node.inputs) {
         const Value* source = input == kNoValue ? nullptr : streamed_source(graph, input);
         if (source == nullptr) continue;
@@ -131,11 +131,6 @@ class Fitting {
       }
     }
     return found;
-  }
-
-  const Capability& uncached() const {
-    const auto* cache = dynamic_cast<const CapabilityCache*>(&facts_.capability);
-    return cache == nullptr ? facts_.capability : cache->source();
   }
 
   static const Value* streamed_source(const Graph& graph, ValueId id) {
@@ -162,9 +157,10 @@ class Fitting {
       if (price != prices.weight.end()) bound -= price->second * static_cast<double>(bytes);
     }
     PlacementData data;
-    data.graph = clone(trial.placed.graph);
+    data.graph = std::move(trial.placed.graph);
     data.request = facts_.request;
     record(data, trial.placed.decisions, facts_.capability, facts_.costs);
+    trial.placed.graph = std::move(data.graph);
     trial.seconds = data.prediction.seconds;
     if (prices.activation == 0) lower_bound_ = std::max(lower_bound_, seconds_of(bound));
     if (!trial.fits && (!least_ || excess(trial) < excess(*least_))) {
@@ -246,7 +242,6 @@ class Fitting {
 
   // A limit that keeps everything away is more likely a mistake than a wish.
   void require_use(const Trial& free, const Trial& best) const {
-    std::map<std::string, const Node*> nodes;
     for (const auto& [device, bytes] : limits_) {
       const Device there = facts_.costs.devices[static_cast<size_t>(device)];
       const auto uses = [&](const Graph& graph) {
@@ -277,7 +272,12 @@ class Fitting {
     Placed& placed = best.placed;
     // Of the same request without limits: what they cost shows in the difference.
     placed.prediction = free.placed.prediction;
-    placed.prediction.lower_bound_seconds = std::min(lower_bound_, best.seconds);
+    // A bound of all placements needs the least cost at a price, which a cut of two devices gives.
+    const PlacementRequest& request = facts_.request;
+    if (request.policy == PlacementPolicy::fastest && request.min_island == 1 &&
+        facts_.costs.devices.size() == 2) {
+      placed.prediction.lower_bound_seconds = std::min(lower_bound_, best.seconds);
+    }
     std::map<std::string, Device> before;
     collect_devices(free.placed.graph, before);
     std::map<std::string, Device> after;
@@ -302,30 +302,23 @@ class Fitting {
     }
   }
 
-  // Homes of weights on limited devices, by name.
-  std::set<std::pair<std::string, Device>> homes_of(const Graph& graph) const {
-    std::set<std::pair<std::string, Device>> out;
+  // Storages of weights that nodes read where their home is, with that device.
+  using Homes = std::set<std::pair<const void*, Device>>;
+  static Homes homes_of(const Graph& graph) {
+    Homes out;
     for (const NodeId id : graph.order()) {
+      if (graph.node(id).op == kCopyOp) continue;
       for (const ValueId input : graph.node(id).inputs) {
-        if (input == kNoValue) continue;
-        const Value& value = graph.value(input);
-        if (!value.is_constant() || !facts_.request.memory_limits.contains(value.device)) continue;
-        const std::string suffix = "@" + value.device.str();
-        std::string name = value.name;
-        if (name.ends_with(suffix)) name.resize(name.size() - suffix.size());
-        out.insert({name, value.device});
+        if (input == kNoValue || !graph.value(input).is_constant()) continue;
+        out.insert({graph.value(input).constant.storage().get(), graph.value(input).device});
       }
     }
     return out;
   }
 
   void list_spilled(const Trial& free, Trial& best) {
-    const auto before = homes_of(free.placed.graph), after = homes_of(best.placed.graph);
-    std::map<std::string, const Value*> weights;
-    for (ValueId id = 0; id < graph_.value_count(); ++id) {
-      if (graph_.value(id).is_constant()) weights.emplace(graph_.value(id).name, &graph_.value(id));
-    }
-    std::set<std::pair<std::string, Device>> streams;
+    std::vector<SpilledWeight>& spilled = best.placed.spilled;
+    Homes streams;
     double streaming = 0;
     const Graph& graph = best.placed.graph;
     for (const NodeId id : graph.order()) {
@@ -333,25 +326,29 @@ class Fitting {
       if (node.op != kCopyOp || !graph.value(node.inputs[0]).is_constant()) continue;
       const Value& weight = graph.value(node.inputs[0]);
       const double time = seconds_of(stream_time(weight, facts_.costs.index_of(node.device)));
-      streams.insert({weight.name, node.device});
+      streams.insert({weight.constant.storage().get(), node.device});
       streaming += time;
-      best.placed.spilled.push_back({weight.name, static_cast<int64_t>(weight.constant.nbytes()),
-                                     node.device, /*streamed=*/true, time});
+      spilled.push_back({weight.name, static_cast<int64_t>(weight.constant.nbytes()), node.device,
+                         /*streamed=*/true, time});
     }
     // What the rest costs is shared by bytes: they moved together.
+    const Homes before = homes_of(free.placed.graph), after = homes_of(graph);
+    const size_t first = spilled.size();
     double bytes = 0;
-    const size_t first = best.placed.spilled.size();
-    for (const auto& home : before) {
-      const auto at = weights.find(home.first);
-      if (after.contains(home) || streams.contains(home) || at == weights.end()) continue;
-      const auto size = static_cast<int64_t>(at->second->constant.nbytes());
-      bytes += static_cast<double>(size);
-      best.placed.spilled.push_back({home.first, size, home.second, /*streamed=*/false, 0});
+    for (ValueId id = 0; id < graph_.value_count(); ++id) {
+      const Value& weight = graph_.value(id);
+      if (!weight.is_constant()) continue;
+      for (const auto& [device, limit] : facts_.request.memory_limits) {
+        const std::pair home(static_cast<const void*>(weight.constant.storage().get()), device);
+        if (!before.contains(home) || after.contains(home) || streams.contains(home)) continue;
+        const auto size = static_cast<int64_t>(weight.constant.nbytes());
+        bytes += static_cast<double>(size);
+        spilled.push_back({weight.name, size, device, /*streamed=*/false, 0});
+      }
     }
     const double rest = std::max(0.0, best.seconds - free.seconds - streaming);
-    for (size_t i = first; i < best.placed.spilled.size(); ++i) {
-      SpilledWeight& weight = best.placed.spilled[i];
-      weight.seconds = bytes == 0 ? 0 : rest * static_cast<double>(weight.bytes) / bytes;
+    for (size_t i = first; i < spilled.size(); ++i) {
+      spilled[i].seconds = bytes == 0 ? 0 : rest * static_cast<double>(spilled[i].bytes) / bytes;
     }
   }
 

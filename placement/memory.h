@@ -11,9 +11,10 @@ namespace ferry {
 // not make it fit, what nodes write has the same price. Streamed weights that fit into what room is
 // left then stay after all.
 //
-// Each price bounds what any placement within the limits can reach (Lagrangian duality: the cost
-// with prices less what the whole limit costs); the best bound is
-// Prediction::lower_bound_seconds.
+// Each price bounds what any placement within the limits that computes each node once can reach
+// (Lagrangian duality: the cost with prices less what the whole limit costs). The best bound is
+// Prediction::lower_bound_seconds, where the placement at a price is the best there is: with the
+// policy `fastest` for one device and the CPU.
 //
 // Throws Error invalid_argument without a planner, for a limit of the CPU or of a device that is
 // not in the request; out_of_memory, saying what is needed, where nothing fits.

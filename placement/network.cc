@@ -33,7 +33,7 @@ class Builder {
   void add(Graph& graph, int64_t trips, const std::vector<End>& inputs,
            const std::vector<End>& outputs, const std::vector<int>& captured, bool in_body) {
     std::vector<int> index(static_cast<size_t>(graph.value_count()), kNone);
-    if (facts_.weight_price) add_weights(graph, trips, in_body, index);
+    if (facts_.weight_price) add_weights(graph, in_body, index);
     for (size_t i = 0; i < inputs.size(); ++i) {
       index[graph.inputs()[i]] = add_value(graph, graph.inputs()[i], inputs[i], trips);
     }
@@ -73,14 +73,14 @@ class Builder {
     return push(std::move(entry));
   }
 
-  void add_weights(const Graph& graph, int64_t trips, bool in_body, std::vector<int>& index) {
+  void add_weights(const Graph& graph, bool in_body, std::vector<int>& index) {
     for (ValueId id = 0; id < graph.value_count(); ++id) {
       const Value& weight = graph.value(id);
       if (!weight.is_constant()) continue;
       AssignmentProblem::Value entry;
       entry.copy.assign(matrix_size(), 0);
       for (int d = 1; d < devices_; ++d) {
-        entry.copy[static_cast<size_t>(d)] = times(facts_.weight_price(weight, d, in_body), trips);
+        entry.copy[static_cast<size_t>(d)] = facts_.weight_price(weight, d, in_body);
       }
       index[id] = push(std::move(entry));
     }

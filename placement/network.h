@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -40,8 +39,7 @@ struct NetworkFacts {
   const CostModel& costs;  // the devices of the problem are its
   AssumedSizes& sizes;
   FunctionRef<uint32_t(const Node&)> allowed;  // bit d: on costs.devices[d]
-  // Picoseconds that a weight costs on device d, wherever it is read there; not set: none do.
-  std::function<int64_t(const Value& weight, int device, bool in_body)> weight_price = {};
+  WeightPrice weight_price = {};  // of a run, trips or not; not set: weights cost nothing
 };
 
 PlacementNetwork network_of(Graph& graph, const NetworkFacts& facts);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "placement/capability_cache.h"
 #include "placement/cost_model.h"
 #include "placement/placement.h"
 
@@ -11,15 +12,14 @@ namespace ferry {
 // What every way through the passes is given.
 struct PassFacts {
   const PlacementRequest& request;
-  const Capability& capability;
+  const CapabilityCache& capability;
   const CostModel& costs;
 };
 
 // What memory costs on a device: prices that make a placement smaller (memory.h).
 struct MemoryPrices {
-  // As Assigning::weight_price and activation_price.
-  std::function<int64_t(const Value& weight, int device, bool in_body)> weight;
-  double activation = 0;
+  WeightPrice weight;
+  double activation = 0;  // as Assigning::activation_price
   // Whether the weight, which somebody reads on device d, is brought there in every run.
   std::function<bool(const Value& weight, int device)> streams;
 };

@@ -29,8 +29,16 @@ Placement place(const Graph& graph, const PlacementRequest& request, const Capab
   data->rules = std::move(placed.rules);
   data->spilled = std::move(placed.spilled);
   record(*data, placed.decisions, cache, costs);
+  if (request.size_range) {
+    const auto place_at = [&](int64_t size) {
+      PlacementRequest at_size = request;
+      at_size.size_range.reset();
+      at_size.dims[request.size_range->symbol] = size;
+      return place(graph, at_size, capability, planner);
+    };
+    data->size_ranges = size_ranges_of(*request.size_range, place_at);
+  }
   data->planner = std::move(planner);
-  if (request.size_range) data->size_ranges = size_ranges_of(graph, facts);
   return Placement(std::move(data));
 }
 

@@ -97,13 +97,15 @@ struct PlacementData {
   mutable Once memory_known;
 };
 
+// Picoseconds that a weight costs on device d, wherever it is read there (memory.h).
+using WeightPrice = std::function<int64_t(const Value& weight, int device, bool in_body)>;
+
 // What assign_devices() is told, and what it says besides the devices.
 struct Assigning {
   const PlacementRequest& request;
   const Capability& capability;
   const CostModel& costs;
-  // Picoseconds for a weight on device d, wherever it is read there (memory.h); not set: none.
-  std::function<int64_t(const Value& weight, int device, bool in_body)> weight_price = {};
+  WeightPrice weight_price = {};  // not set: none
   // Picoseconds for each byte that a node writes on a device.
   double activation_price = 0;
 
@@ -147,7 +149,8 @@ bool recompute(Graph& graph, const Assigning& with, Decisions& decisions);
 //  anywhere.
 //  3. A copy stands right after the node that writes the value, and serves all readers there.
 //  4. A constant needs no copy: it gets a second home, uploaded when the plan is applied. Those in
-//  `streamed` (by name and device) have no room there: a copy brings them before their first
+//  `streamed` (by name and device, of the outermost graph) have no room there: a copy brings them
+//  before their first
 //  reader, in every run.
 //  5. A value captured by a body is copied outside the body, once, however often the body runs.
 //  6. Graph outputs are copied to where they are delivered.

@@ -106,8 +106,10 @@ class Recomputing {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const int port = static_cast<int>(i);
       if (node.inputs[i] == kNoValue || there.metadata_inputs.contains(port)) continue;
-      const Device where = there.host_inputs.contains(port) ? Device::cpu() : device;
-      const Cost input = bring(node.inputs[i], where, depth);
+      // What the host reads has to be there anyway: nodes of two devices are never added for one.
+      const bool on_host = there.host_inputs.contains(port);
+      const Cost input =
+          bring(node.inputs[i], on_host ? Device::cpu() : device, on_host ? 0 : depth);
       if (!input.possible) return {};
       cost.picoseconds += input.picoseconds;
       cost.nodes.insert(cost.nodes.end(), input.nodes.begin(), input.nodes.end());

@@ -62,6 +62,16 @@ Device device_named(const std::string& name, const JsonValue& json) {
   }
 }
 
+// An object of seconds by device.
+template <typename T>
+void read_seconds(const JsonValue& json, std::string_view key, std::vector<T>& target) {
+  const std::optional<JsonValue> times = json.find(key);
+  if (!times) return;
+  for (const auto& [device, time] : times->members()) {
+    target.push_back({device_named(device, *times), seconds(time)});
+  }
+}
+
 PlacementRequest request_of(const JsonValue& json) {
   PlacementRequest request;
   request.device = json.member("device").device();
@@ -70,11 +80,11 @@ PlacementRequest request_of(const JsonValue& json) {
   request.cpu_fallback = fallback.text() == "cpu";
   if (!request.cpu_fallback && fallback.text() != "error") fallback.refuse("cpu or error");
   read_optional(json, "policy", request.policy, [](const JsonValue& policy) {
-    const std::string text = policy.text();
-    for (const auto known : {PlacementPolicy::fastest, PlacementPolicy::device_first}) {
-      if (text == to_string(known)) return known;
+    try {
+      return policy_from_string(policy.text());
+    } catch (const Error&) {  // told with its place
+      policy.refuse("device_first or fastest");
     }
-    policy.refuse("device_first or fastest");
   });
   read_optional(json, "outputs_on", request.outputs_on,
                 [](const JsonValue& device) { return device.device(); });
@@ -91,6 +101,7 @@ MemoryUse memory_of(const JsonValue& json) {
   read_optional(json, "workspace", memory.workspace, count);
   read_optional(json, "limit", memory.limit, count);
   read_optional(json, "known", memory.known, flag);
+  read_optional(json, "problem", memory.problem, any_text);
   read_optional(json, "steps", memory.steps,
                 [](const JsonValue& steps) { return list(steps, count); });
   return memory;
@@ -124,16 +135,8 @@ NodePlacement node_of(const JsonValue& json) {
   });
   node.sources = texts(json.member("sources"));
   read_optional(json, "outputs", node.outputs, texts);
-  if (const std::optional<JsonValue> times = json.find("predicted_seconds")) {
-    for (const auto& [device, time] : times->members()) {
-      node.predicted.push_back({device_named(device, *times), seconds(time)});
-    }
-  }
-  if (const std::optional<JsonValue> moves = json.find("move_seconds")) {
-    for (const auto& [device, time] : moves->members()) {
-      node.moves.push_back({device_named(device, *moves), seconds(time)});
-    }
-  }
+  read_seconds(json, "predicted_seconds", node.predicted);
+  read_seconds(json, "move_seconds", node.moves);
   const auto operations = [](const JsonValue& number) { return number.number(0, kMostOperations); };
   read_optional(json, "flops", node.flops, operations);
   read_optional(json, "bytes", node.bytes, operations);

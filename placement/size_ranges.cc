@@ -12,20 +12,11 @@ struct Point {
   double seconds = 0;
 };
 
-void collect(const Graph& graph, std::vector<Device>& devices) {
-  for (const NodeId id : graph.order()) {
-    const Node& node = graph.node(id);
-    devices.push_back(node.device);
-    for (const auto& body : node.bodies) collect(*body, devices);
-  }
-}
-
 class Search {
  public:
-  Search(const Graph& graph, const PassFacts& facts) : graph_(graph), facts_(facts) {}
+  explicit Search(const std::function<Placement(int64_t size)>& place_at) : place_at_(place_at) {}
 
-  std::vector<PlacedRange> run() {
-    const auto& [symbol, first, last] = *facts_.request.size_range;
+  std::vector<PlacedRange> run(int64_t first, int64_t last) {
     at(first);
     for (int64_t size = 1; size < last && size <= INT64_MAX / 2; size *= 2) {
       if (size > first) at(size);
@@ -41,13 +32,11 @@ class Search {
   const Point& at(int64_t size) {
     const auto [entry, is_new] = points_.try_emplace(size);
     if (is_new) {
-      PlacementRequest request = facts_.request;
-      request.dims[request.size_range->symbol] = size;
-      Graph graph = clone(graph_);
-      Assigning assigning{request, facts_.capability, facts_.costs};
-      assign_devices(graph, assigning);
-      collect(graph, entry->second.devices);
-      entry->second.seconds = static_cast<double>(assigning.priced_cost) * 1e-12;
+      const Placement placement = place_at_(size);
+      for (const NodePlacement& node : placement.nodes()) {
+        entry->second.devices.push_back(node.device);
+      }
+      entry->second.seconds = placement.prediction().seconds;
     }
     return entry->second;
   }
@@ -78,15 +67,15 @@ class Search {
     return out;
   }
 
-  const Graph& graph_;
-  const PassFacts& facts_;
+  const std::function<Placement(int64_t size)>& place_at_;
   std::map<int64_t, Point> points_;
 };
 
 }  // namespace
 
-std::vector<PlacedRange> size_ranges_of(const Graph& graph, const PassFacts& facts) {
-  return Search(graph, facts).run();
+std::vector<PlacedRange> size_ranges_of(const PlacementRequest::SizeRange& range,
+                                        const std::function<Placement(int64_t size)>& place_at) {
+  return Search(place_at).run(range.first, range.last);
 }
 
 }  // namespace ferry

@@ -83,11 +83,14 @@ struct FERRY_API PlacementRequest {
 
   std::vector<PlacementRule> rules;
 
-  // Islands of fewer nodes on a device go to the CPU, dearest first, where the CPU can run them.
+  // Islands of fewer nodes on a device go to the CPU, where the CPU can run them and no rule binds
+  // them. Host values stand between the nodes that they serve and part no island.
   int min_island = 1;
 
   // Bytes that weights, activations and workspace may take on a device; what does not fit is
-  // spilled (Placement::spilled). Less than the largest single need is an Error (out_of_memory).
+  // spilled (Placement::spilled): brought there in every run or, with the policy `fastest` and
+  // cpu_fallback, left to the CPU. A limit that leaves room for nothing is an Error
+  // (out_of_memory) that says what is needed. Sizes that only a run knows are not counted.
   std::map<Device, int64_t> memory_limits;
 
   // Where the outputs are delivered, strings excepted, which are always on the CPU; the copies for
@@ -233,7 +236,8 @@ struct Prediction {
   // Of other placements of the same request.
   std::optional<double> device_first_seconds;  // every node on the device that it can run: greedy
   std::optional<double> cpu_seconds;           // every node on the CPU
-  // No placement that keeps the memory limits takes less than this; as `seconds` without limits.
+  // With memory limits that cost time: no placement that keeps them and computes each node once
+  // takes less. nullopt without such limits, and where no bound is known (memory.h).
   std::optional<double> lower_bound_seconds;
   std::vector<std::string> profiles;         // names and sources of the numbers behind it
   std::vector<std::string> assumed_symbols;  // sizes that counted as 1 in it

@@ -126,6 +126,7 @@ class ReportWriter {
         json_.begin_object();
         json_.member("profile", assumed.profile);
         json_.member("memory_bytes", assumed.memory_bytes);
+        if (!assumed.link.empty()) json_.member("link", assumed.link);
         json_.end_object();
       }
       json_.end_object();

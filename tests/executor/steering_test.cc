@@ -114,6 +114,18 @@ TEST(Steering, StreamedWeightsAreRightWithinTheLimit) {
   emulation::configure({});
 }
 
+// A run that delivers elsewhere is placed anew, within the same limits.
+TEST(Steering, LimitsHoldForOtherDeliveriesToo) {
+  Golden golden("mixer");
+  PlacementRequest request = golden.request("sim:0");
+  const int64_t most = memory_of(golden.model.plan(request), kSim).peak();
+  request.memory_limits[kSim] = most - 8 * 1024;
+  golden.model.to(request);
+  ASSERT_FALSE(golden.model.placement().spilled().empty());
+  const Outputs out = golden.model.run(golden.inputs, {.check_ledger = true, .outputs_on = kSim});
+  EXPECT_EQ(out[0].device(), kSim);
+}
+
 TEST(Steering, SeveralDevicesShareAModel) {
   for (const char* stem : {"net", "digits", "mixer"}) {
     SCOPED_TRACE(stem);

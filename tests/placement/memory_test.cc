@@ -22,8 +22,8 @@ const Device kSim(DeviceKind::sim, 0);
 // Weights with a home on a device, and the largest sum of what a node reads and writes there.
 class SumPlanner : public MemoryPlanner {
  public:
-  std::map<Device, MemoryUse> memory_of(const Graph& graph,
-                                        const std::map<std::string, int64_t>&) const override {
+  using Symbols = std::map<std::string, int64_t>;
+  std::map<Device, MemoryUse> memory_of(const Graph& graph, const Symbols& symbols) const override {
     std::map<Device, MemoryUse> out;
     std::set<ValueId> weights;
     for (const NodeId id : graph.order()) {
@@ -33,9 +33,9 @@ class SumPlanner : public MemoryPlanner {
         for (const ValueId value : *list) {
           if (value == kNoValue || graph.value(value).device != node.device) continue;
           if (!graph.value(value).is_constant()) {
-            step += bytes_of(graph.value(value));
+            step += bytes_of(graph.value(value), symbols);
           } else if (weights.insert(value).second) {
-            out[node.device].weights += bytes_of(graph.value(value));
+            out[node.device].weights += bytes_of(graph.value(value), symbols);
           }
         }
       }
@@ -45,9 +45,9 @@ class SumPlanner : public MemoryPlanner {
   }
 
  private:
-  static int64_t bytes_of(const Value& value) {
+  static int64_t bytes_of(const Value& value, const Symbols& symbols) {
     int64_t bytes = 4;
-    for (const Dim& dim : *value.type.shape) bytes *= dim.value();
+    for (const Dim& dim : *value.type.shape) bytes *= dim.evaluate(symbols).value();
     return bytes;
   }
 };
@@ -68,7 +68,7 @@ Graph chain(int weights, int64_t size = 256) {
 constexpr int64_t kWeight = 256 * 256 * 4;
 
 PlacementRequest limited(const char* device, int64_t bytes) {
-  PlacementRequest request = testing::device_first(device);
+  PlacementRequest request = PlacementRequest::parse(device);
   request.memory_limits[kSim] = bytes;
   return request;
 }
@@ -143,7 +143,7 @@ TEST(Memory, EveryAnswerKeepsTheLimitAndItsBound) {
   const auto below = [&](int64_t n) {
     return static_cast<int64_t>(random() % static_cast<uint64_t>(n));
   };
-  int spilled = 0;
+  int spilled = 0, bounds = 0;
   for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE("seed " + std::to_string(kSeed) + ", round " + std::to_string(round));
     const Graph graph = chain(static_cast<int>(2 + below(8)), 64 << below(4));
@@ -156,8 +156,10 @@ TEST(Memory, EveryAnswerKeepsTheLimitAndItsBound) {
     try {
       const Placement placement = placed(graph, request);
       ASSERT_LE(memory_of(placement).peak(), request.memory_limits[kSim]);
+      // Where the policy looks for the fastest, and the limit costs anything.
       ASSERT_GE(placement.prediction().seconds,
-                *placement.prediction().lower_bound_seconds * (1 - 1e-9));
+                placement.prediction().lower_bound_seconds.value_or(0) * (1 - 1e-9));
+      bounds += placement.prediction().lower_bound_seconds.has_value();
       ASSERT_EQ(placement.json(), placed(graph, request).json());
       spilled += !placement.spilled().empty();
     } catch (const Error& error) {
@@ -165,6 +167,24 @@ TEST(Memory, EveryAnswerKeepsTheLimitAndItsBound) {
     }
   }
   EXPECT_GT(spilled, 10);
+  EXPECT_GT(bounds, 5);
+}
+
+// Each size is placed as the request would place it, limits and all.
+TEST(Memory, SizeRangesKeepTheLimit) {
+  GraphBuilder build;
+  build.input("x", {Dim::symbol("batch"), 1024});
+  build.constant("w", Tensor::zeros({1024, 1024}));
+  build.constant("v", Tensor::zeros({1024, 1024}));
+  build.node("MatMul", {"x", "w"}, {"y"}, {Dim::symbol("batch"), 1024});
+  build.node("MatMul", {"y", "v"}, {"z"}, {Dim::symbol("batch"), 1024});
+  const Graph& graph = build.outputs({"z"});
+  PlacementRequest request = limited("sim:0", 5 << 20);  // each weight alone has 4 MiB
+  request.size_range = {"batch", 1, 4};
+  const Placement placement = placed(graph, request);
+  ASSERT_EQ(placement.size_ranges().size(), 1u);
+  EXPECT_EQ(placement.size_ranges()[0].first_seconds, placement.prediction().seconds);
+  EXPECT_EQ(placement.spilled().size(), 2u);
 }
 
 TEST(Memory, ALimitThatHoldsNothingSaysWhatIsNeeded) {
