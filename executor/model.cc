@@ -55,17 +55,6 @@ Graph optimized(Graph graph, const std::vector<std::string>& disabled) {
   return graph;
 }
 
-// Where the placed graph reads its weights.
-void collect_homes(const Graph& graph, WeightStore::Homes& homes) {
-  for (ValueId id = 0; id < graph.value_count(); ++id) {
-    const Value& value = graph.value(id);
-    if (value.is_constant()) homes.insert({value.constant.storage().get(), value.device});
-  }
-  for (const NodeId id : graph.order()) {
-    for (const auto& body : graph.node(id).bodies) collect_homes(*body, homes);
-  }
-}
-
 ImportOptions import_options(const LoadOptions& options) {
   ImportOptions out;
   out.data_folder = options.external_data;
@@ -116,7 +105,7 @@ std::shared_ptr<const void> WeightStore::packed(const Tensor& weight, std::strin
   return entry.data;
 }
 
-void WeightStore::keep_only(const Homes& homes) {
+void WeightStore::keep_only(const WeightHomes& homes) {
   const std::lock_guard lock(mutex_);
   std::erase_if(uploads_, [&](const auto& entry) { return !homes.contains(entry.first); });
   std::erase_if(packed_, [&](const auto& entry) {
@@ -201,9 +190,7 @@ void Model::Impl::apply(Placement next) {
   variants.clear();
   placement = std::move(next);
   if (log_wants(LogLevel::info)) log(LogLevel::info, graph.name + ": " + placement.summary());
-  WeightStore::Homes homes;
-  collect_homes(placement.data()->graph, homes);
-  weights.keep_only(homes);
+  weights.keep_only(weight_homes(placement.data()->graph));
   // The graph is kept alive by the placement that it is part of.
   plans = std::make_shared<PlanCache>(
       std::shared_ptr<const Graph>(placement.data(), &placement.data()->graph), "", *this);

@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,10 +21,9 @@ class WeightStore {
   Tensor on(const Tensor& weight, Device device);
   std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
                                      FunctionRef<std::shared_ptr<const void>()> make);
-  // Drops every upload that `homes` (storages and devices) has not, and what was packed of weights
-  // that are not on the CPU in it.
-  using Homes = std::set<std::pair<const void*, Device>>;
-  void keep_only(const Homes& homes);
+  // Drops every upload that `homes` has not, and what was packed of weights that are not on the CPU
+  // in it.
+  void keep_only(const WeightHomes& homes);
   int64_t uploaded_bytes() const;
 
  private:

@@ -214,6 +214,24 @@ void insert_copies(Graph& graph, const PlacementRequest& request, const Capabili
   });
 }
 
+WeightHomes weight_homes(const Graph& graph) {
+  WeightHomes out;
+  const auto add = [&](const std::vector<ValueId>& values) {
+    for (const ValueId id : values) {
+      if (id == kNoValue || !graph.value(id).is_constant()) continue;
+      out.insert({graph.value(id).constant.storage().get(), graph.value(id).device});
+    }
+  };
+  for (const NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    if (node.op != kCopyOp) add(node.inputs);
+    add(node.captures);
+    for (const auto& body : node.bodies) out.merge(weight_homes(*body));
+  }
+  add(graph.outputs());
+  return out;
+}
+
 void elide_copies(Graph& graph) {
   for (const NodeId id : graph.order()) {
     for (const auto& body : graph.node(id).bodies) elide_copies(*body);

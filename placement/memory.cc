@@ -302,23 +302,9 @@ class Fitting {
     }
   }
 
-  // Storages of weights that nodes read where their home is, with that device.
-  using Homes = std::set<std::pair<const void*, Device>>;
-  static Homes homes_of(const Graph& graph) {
-    Homes out;
-    for (const NodeId id : graph.order()) {
-      if (graph.node(id).op == kCopyOp) continue;
-      for (const ValueId input : graph.node(id).inputs) {
-        if (input == kNoValue || !graph.value(input).is_constant()) continue;
-        out.insert({graph.value(input).constant.storage().get(), graph.value(input).device});
-      }
-    }
-    return out;
-  }
-
   void list_spilled(const Trial& free, Trial& best) {
     std::vector<SpilledWeight>& spilled = best.placed.spilled;
-    Homes streams;
+    WeightHomes streams;
     double streaming = 0;
     const Graph& graph = best.placed.graph;
     for (const NodeId id : graph.order()) {
@@ -332,7 +318,7 @@ class Fitting {
                          /*streamed=*/true, time});
     }
     // What the rest costs is shared by bytes: they moved together.
-    const Homes before = homes_of(free.placed.graph), after = homes_of(graph);
+    const WeightHomes before = weight_homes(free.placed.graph), after = weight_homes(graph);
     const size_t first = spilled.size();
     double bytes = 0;
     for (ValueId id = 0; id < graph_.value_count(); ++id) {

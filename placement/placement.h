@@ -150,8 +150,8 @@ bool recompute(Graph& graph, const Assigning& with, Decisions& decisions);
 //  3. A copy stands right after the node that writes the value, and serves all readers there.
 //  4. A constant needs no copy: it gets a second home, uploaded when the plan is applied. Those in
 //  `streamed` (by name and device, of the outermost graph) have no room there: a copy brings them
-//  before their first
-//  reader, in every run.
+//  before
+//  their first reader, in every run.
 //  5. A value captured by a body is copied outside the body, once, however often the body runs.
 //  6. Graph outputs are copied to where they are delivered.
 using Streamed = std::set<std::pair<std::string, Device>>;
@@ -161,6 +161,11 @@ void insert_copies(Graph& graph, const PlacementRequest& request, const Capabili
 // The devices on which each value of `graph` is read, by value id; bodies' captures included.
 std::vector<std::set<Device>> readers_of(const Graph& graph, const PlacementRequest& request,
                                          const Capability& capability);
+
+// Where nodes and outputs of a placed graph and its bodies read weights: storages, with the device.
+// What a copy reads to bring it elsewhere is not read.
+using WeightHomes = std::set<std::pair<const void*, Device>>;
+WeightHomes weight_homes(const Graph& graph);
 
 // Removes copies that are not needed: of a copy back to where its source already is, and of values
 // that nobody reads.

@@ -190,9 +190,7 @@ std::string prediction_lines(const PlacementData& data) {
                                             " that it can run" + at_assumed_sizes(data));
   other(predicted.cpu_seconds, "every node on cpu");
   other(predicted.lower_bound_seconds,
-        data.request.memory_limits.empty()
-            ? "lower bound: no placement takes less"
-            : "lower bound: no placement that keeps the memory limits takes less");
+        "lower bound: no placement that keeps the memory limits takes less");
   return out + table(rows);
 }
 
