@@ -105,7 +105,7 @@ Graph ModelImporter::run() {
   } catch (const ProblemError&) {
     return graph;  // it is in the list; nothing can be expanded
   }
-  GraphBuilder builder(graph);
+  NamedGraph builder(graph);
   Scope scope(builder, paths_, "", "");
   import_graph(model_.graph(), scope, frame, 0);
   if (graph.outputs().empty() && problems_.empty()) {

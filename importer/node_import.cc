@@ -302,12 +302,12 @@ void ModelImporter::import_bodies(Node& node, const AttributeList& attributes, S
   std::sort(graphs.begin(), graphs.end(),
             [](const auto& a, const auto& b) { return a.name > b.name; });
   Captures captures;
-  std::vector<std::unique_ptr<GraphBuilder>> builders;
+  std::vector<std::unique_ptr<NamedGraph>> builders;
   std::vector<std::unique_ptr<Scope>> scopes;
   for (const auto& [name, attribute] : graphs) {
     auto body = std::make_shared<Graph>();
     body->name = escaped(attribute->g().name());
-    builders.push_back(std::make_unique<GraphBuilder>(*body));
+    builders.push_back(std::make_unique<NamedGraph>(*body));
     scopes.push_back(std::make_unique<Scope>(
         *builders.back(), paths_, fmt::format("{}/{}/", node.name, name), scope, captures));
     // All bodies have all captures, in one order; those of earlier bodies come first.

@@ -18,7 +18,7 @@ std::string claim_in(std::unordered_set<std::string>& taken,
 
 }  // namespace
 
-std::string GraphBuilder::claim(std::string_view stem) { return claim_in(names_, counters_, stem); }
+std::string NamedGraph::claim(std::string_view stem) { return claim_in(names_, counters_, stem); }
 
 std::string NodePaths::claim(std::string_view path) { return claim_in(paths_, counters_, path); }
 

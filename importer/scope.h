@@ -14,9 +14,9 @@
 namespace ferry {
 
 // A graph that is being filled: keeps the names of its values unique.
-class GraphBuilder {
+class NamedGraph {
  public:
-  explicit GraphBuilder(Graph& graph) : graph_(graph) {}
+  explicit NamedGraph(Graph& graph) : graph_(graph) {}
 
   Graph& graph() { return graph_; }
   // `stem`, with a number where the graph has that name already.
@@ -53,13 +53,13 @@ class Scope {
  public:
   // The names of an outermost graph, or of a function's body. Paths of nodes start with `prefix`;
   // names of values start with `value_prefix`, which keeps calls of one function apart.
-  Scope(GraphBuilder& builder, NodePaths& paths, std::string prefix, std::string value_prefix)
+  Scope(NamedGraph& builder, NodePaths& paths, std::string prefix, std::string value_prefix)
       : builder_(builder),
         paths_(paths),
         prefix_(std::move(prefix)),
         value_prefix_(std::move(value_prefix)) {}
   // The names of a body of a node in `outer`.
-  Scope(GraphBuilder& builder, NodePaths& paths, std::string prefix, Scope& outer,
+  Scope(NamedGraph& builder, NodePaths& paths, std::string prefix, Scope& outer,
         Captures& captures)
       : builder_(builder),
         paths_(paths),
@@ -67,7 +67,7 @@ class Scope {
         outer_(&outer),
         captures_(&captures) {}
 
-  GraphBuilder& builder() { return builder_; }
+  NamedGraph& builder() { return builder_; }
   Graph& graph() { return builder_.graph(); }
   NodePaths& paths() { return paths_; }
   // What the paths of nodes start with here: "" or "/loop/body/".
@@ -97,7 +97,7 @@ class Scope {
  private:
   ValueId capture(ValueId outer);
 
-  GraphBuilder& builder_;
+  NamedGraph& builder_;
   NodePaths& paths_;
   std::string prefix_, value_prefix_;
   Scope* outer_ = nullptr;
