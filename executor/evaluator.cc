@@ -75,11 +75,10 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
   }
   const NodeFacts facts = facts_of(graph, graph.node(id));
   const Kernel* kernel = kernel_for(Device::cpu(), facts);
-  if (kernel == nullptr) return std::nullopt;
+  if (kernel == nullptr || unsized_output(*kernel, facts) >= 0) return std::nullopt;
 
   std::vector<Tensor> outputs(node.outputs.size());
   if (kernel->aliasing == Aliasing::view) {
-    if (!facts.output(0).concrete()) return std::nullopt;
     outputs[0] = inputs[0].reshape(facts.output(0).shape);
     return outputs;
   }
@@ -104,6 +103,9 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
   context.threads = &FoldPrepare::pool();
   context.allocator = &allocator;
   kernel->run(state.get(), context);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (facts.outputs[i].present && !outputs[i].defined()) return std::nullopt;
+  }
   return outputs;
 }
 

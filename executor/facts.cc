@@ -39,6 +39,15 @@ NodeFacts facts_of(const Graph& graph, const Node& node) {
   return facts;
 }
 
+int unsized_output(const Kernel& kernel, const NodeFacts& node) {
+  for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
+    const TensorFacts& output = node.output(i);
+    if (!output.present || kernel.late_outputs.contains(i)) continue;
+    if (!output.concrete() || output.dtype == DType::undefined) return i;
+  }
+  return -1;
+}
+
 std::span<const KernelFamily> kernels_of(Device device) {
   return device.is_cpu() ? cpu_kernels() : backend(device).kernels();
 }

@@ -16,6 +16,10 @@ namespace ferry {
 // `graph` must outlive the result.
 NodeFacts facts_of(const Graph& graph, const Node& node);
 
+// An output that `kernel` would write without knowing where: one whose size overflows, or that
+// inference could not find, and that run() does not allocate (Kernel::late_outputs). -1: none.
+int unsized_output(const Kernel& kernel, const NodeFacts& node);
+
 // The kernel tables of a device; empty for a device that this machine does not have.
 std::span<const KernelFamily> kernels_of(Device device);
 

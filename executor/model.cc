@@ -23,6 +23,7 @@
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
 #include "placement/cost_model.h"
+#include "placement/fingerprint.h"
 
 namespace ferry {
 namespace {
@@ -147,7 +148,7 @@ class Model::Impl::Lease {
     if (!scope_) return;
     try {
       scope_->synchronize();
-    } catch (const Error&) {  // the error that ended the run is on its way
+    } catch (...) {  // the error that ended the run is on its way
     }
   }
   Lease(const Lease&) = delete;
@@ -185,6 +186,12 @@ const WorkSite* Model::Impl::site(const Node& node) {
 }
 
 void Model::Impl::apply(Placement next) {
+  for (const auto& [device, card] : next.request().assumed_devices) {
+    throw Error(ErrorCode::device_missing,
+                "the placement assumes a " + card.profile + " as " + device.str() +
+                    ": it says what a run would cost there, and cannot be run here.")
+        .with_model(graph.name);
+  }
   idle_states.clear();
   idle_scopes.clear();
   variants.clear();
@@ -298,9 +305,9 @@ std::shared_ptr<const Graph> with_outputs(const Graph& graph, const Graph& sourc
 
 }  // namespace
 
-Placement Model::Impl::place_with(const PlacementRequest& request) const {
-  return place(graph, request, KernelCapability(request.assumed_devices),
-               std::make_shared<PlanMemory>(request.assumed_devices));
+Placement Model::Impl::place(const Graph& graph, const PlacementRequest& request) {
+  return ferry::place(graph, request, KernelCapability(request.assumed_devices),
+                      std::make_shared<PlanMemory>(request.assumed_devices));
 }
 
 std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
@@ -322,7 +329,7 @@ std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
     PlacementRequest request = placement.request();
     request.outputs_on = target;
     request.size_range.reset();
-    delivering = place_with(request);
+    delivering = place(graph, request);
   }
   std::shared_ptr<const Graph> placed(delivering.data(), &delivering.data()->graph);
   if (!options.outputs.empty()) placed = with_outputs(*placed, graph, options.outputs);
@@ -434,13 +441,36 @@ Model& Model::to(Device device) {
   return to(request);
 }
 
-Model& Model::to(const PlacementRequest& request) { return to(plan(request)); }
+Model& Model::to(const PlacementRequest& request) {
+  impl_->apply(plan(request));
+  return *this;
+}
+
+namespace {
+
+// Whether `placed` is of the model `source`: of its structure, and of its weights, not their like.
+bool is_placement_of(const PlacementData& placed, const Graph& source) {
+  if (placed.fingerprint != fingerprint_of(source)) return false;
+  for (ValueId id = 0; id < source.value_count(); ++id) {
+    const Value& value = source.value(id);
+    const ValueId there = placed.graph.find_value(value.name);
+    if (!value.is_constant() || there == kNoValue) continue;
+    const Tensor& weight = placed.graph.value(there).constant;
+    if (!weight.defined() || weight.storage() != value.constant.storage()) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 Model& Model::to(const Placement& placement) {
-  for (const auto& [device, card] : placement.request().assumed_devices) {
-    throw Error(ErrorCode::device_missing,
-                "the placement assumes a " + card.profile + " as " + device.str() +
-                    ": it says what a run would cost there, and cannot be run here.")
+  if (!placement.defined() || !is_placement_of(*placement.data(), impl_->graph)) {
+    throw Error(ErrorCode::invalid_argument,
+                placement.defined()
+                    ? "the placement is of '" + placement.data()->model +
+                          "' as another Model holds it, or held it before its dtype changed: its "
+                          "weights are not this one's. Make it with plan() of this Model."
+                    : "the placement is empty. Make one with plan().")
         .with_model(name());
   }
   impl_->apply(placement);
@@ -454,11 +484,14 @@ Model& Model::to(DType dtype) {
                     std::string(to_string(dtype)) + " is not one.");
   }
   try {
-    impl_->graph = with_dtype(impl_->graph, dtype);
+    Graph converted = with_dtype(impl_->graph, dtype);
+    Placement placement = impl_->place(converted, impl_->placement.request());
+    impl_->graph = std::move(converted);
+    impl_->apply(std::move(placement));
   } catch (const Error& error) {
     throw error.with_model(name());
   }
-  return to(impl_->placement.request());
+  return *this;
 }
 
 Model& Model::cpu() { return to(Device::cpu()); }
@@ -472,7 +505,7 @@ Placement Model::plan(const PlacementRequest& request) const {
     if (!device.is_cpu() && !request.assumed_devices.contains(device)) backend(device);
   }
   try {
-    return impl_->place_with(request);
+    return impl_->place(impl_->graph, request);
   } catch (const Error& error) {
     throw error.with_model(name());
   }

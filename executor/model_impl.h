@@ -54,8 +54,8 @@ struct Model::Impl : PlanServices {
   ThreadPool& threads() override { return pool; }
   const WorkSite* site(const Node& node) override;
 
-  // What the request gives for this model; moves nothing. Thread-safe.
-  Placement place_with(const PlacementRequest& request) const;
+  // What the request gives for `graph`; moves nothing. Thread-safe.
+  static Placement place(const Graph& graph, const PlacementRequest& request);
   void apply(Placement next);
   std::vector<Tensor> ordered_inputs(const Inputs& inputs) const;
   // The plans of the graph that delivers what `options` wants where it wants it. Throws Error

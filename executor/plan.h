@@ -84,6 +84,9 @@ struct Plan {
   std::map<Device, size_t> workspace_bytes;
   // For each step with bodies: a cache of plans per body.
   std::vector<std::vector<std::unique_ptr<PlanCache>>> bodies;
+
+  // Arenas and workspaces of a run, the host's apart.
+  size_t device_bytes() const;
 };
 
 // What lowering needs of the model, shared by all of its plans. Thread-safe.

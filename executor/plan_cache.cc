@@ -32,6 +32,14 @@ Graph with_input_shapes(const Graph& graph, const std::vector<Shape>& shapes) {
   return out;
 }
 
+size_t Plan::device_bytes() const {
+  size_t sum = 0;
+  for (const auto* sizes : {&arena_bytes, &workspace_bytes}) {
+    for (const auto& [device, bytes] : *sizes) sum += device.is_cpu() ? 0 : bytes;
+  }
+  return sum;
+}
+
 std::shared_ptr<const Plan> PlanCache::get(const std::vector<Shape>& shapes) {
   const std::lock_guard lock(mutex_);
   const auto at = std::ranges::find(entries_, shapes, &Entry::shapes);

@@ -74,7 +74,15 @@ void RunScope::synchronize() {
 void RunScope::finish() {
   synchronize();
   for (auto& [device, queue] : queues) queue.reset();
-  kept.clear();
+  held_.clear();
+  held_bytes_ = 0;
+}
+
+void RunScope::keep(std::shared_ptr<const void> what, size_t bytes) {
+  if (queues.empty()) return;
+  held_.push_back(std::move(what));
+  held_bytes_ += bytes;
+  if (held_bytes_ > kMostBytes || held_.size() > kMostHeld) finish();
 }
 
 // ---- dynamic steps -----------------------------------------------------------------------------
@@ -108,10 +116,11 @@ class RunState::DynamicStep {
   }
 
   // Makes `kernel` and its state right for these inputs.
-  void prepare(std::span<const Tensor> inputs, PlanServices& services) {
+  void prepare(std::span<const Tensor> inputs, RunScope& scope) {
     uploaded = 0;
     if (kernel != nullptr && serves(inputs)) return;
     kernel = nullptr;
+    scope.keep(std::move(state), 0);
     infer(inputs);
     facts_ = facts_of(graph_, graph_.node(node_));
     Support why;
@@ -121,11 +130,20 @@ class RunState::DynamicStep {
                   device_.str() + " has no kernel for the sizes or types of this run: " +
                       std::string(to_string(why.reason)) + " (" + why.detail + ").");
     }
+    if (const int output = unsized_output(*found, facts_); output >= 0) {
+      throw Error(
+          ErrorCode::runtime,
+          "the inputs of this run give output " + std::to_string(output) +
+              " a size that overflows, or none: it is " +
+              graph_.value(graph_.node(node_).outputs[static_cast<size_t>(output)]).type.str() +
+              ".");
+    }
     if (found->aliasing != Aliasing::view) {
-      StepPrepare step_prepare(services, facts_, device_, weights_);
+      StepPrepare step_prepare(*scope.services, facts_, device_, weights_);
       state = found->prepare(facts_, step_prepare);
       uploaded = step_prepare.uploaded();
       if (!workspace || workspace->bytes() < step_prepare.workspace()) {
+        if (workspace) scope.keep(workspace, workspace->bytes());
         workspace = allocate_on(device_, step_prepare.workspace());
       }
     }
@@ -135,7 +153,7 @@ class RunState::DynamicStep {
   const NodeFacts& facts() const { return facts_; }
 
   const Kernel* kernel = nullptr;  // nullptr: not prepared
-  std::unique_ptr<KernelState> state;
+  std::shared_ptr<KernelState> state;
   std::shared_ptr<Storage> workspace;
   int64_t uploaded = 0;  // bytes, by the last call of prepare()
 
@@ -255,6 +273,7 @@ class RunState::Bodies : public BodyRunner {
     auto& states = parent_.body_states_[index_];
     if (states.size() <= b) states.resize(b + 1);
     if (!states[b] || &states[b]->plan() != plan.get()) {
+      if (states[b]) scope_.keep(std::move(states[b]), plan->device_bytes());
       states[b] = std::make_unique<RunState>(plan, *scope_.services);
     }
     return states[b]->run(placed, captures_, scope_);
@@ -425,10 +444,10 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
     Bodies bodies(step, index, *this, scope);
     context.bodies = &bodies;
     step.kernel->run(step.state.get(), context);
-    return;
+    return check_given(step);
   }
   DynamicStep& dynamic = *dynamic_[index];
-  dynamic.prepare(inputs, *scope.services);
+  dynamic.prepare(inputs, scope);
   const NodeFacts& facts = dynamic.facts();
   if (dynamic.kernel->aliasing == Aliasing::view) {
     own(step.outputs[0], inputs[0].reshape(facts.output(0).shape), true);
@@ -441,7 +460,10 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
         Tensor::empty(facts.outputs[i].shape, facts.outputs[i].dtype, slot.device));
   }
   if (dynamic.workspace) context.workspace = dynamic.workspace->data();
-  if (step.device.is_cpu()) return dynamic.kernel->run(dynamic.state.get(), context);
+  if (step.device.is_cpu()) {
+    dynamic.kernel->run(dynamic.state.get(), context);
+    return check_given(step);
+  }
   if (scope.ledger != nullptr && dynamic.uploaded != 0) {
     const int64_t planned = dynamic.kernel->table_bytes ? dynamic.kernel->table_bytes(facts) : 0;
     scope.ledger->record(made_by(step), Device::cpu(), step.device, dynamic.uploaded, true);
@@ -450,6 +472,17 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
   const Stream::Traffic before = context.stream->traffic();
   dynamic.kernel->run(dynamic.state.get(), context);
   record_kernel(step, *dynamic.kernel, before, scope);
+  check_given(step);
+}
+
+// Every output has its memory, whoever was to give it.
+void RunState::check_given(const Step& step) const {
+  for (size_t i = 0; i < step.outputs.size(); ++i) {
+    const SlotId id = step.outputs[i];
+    if (id == kNoSlot || tensors_[static_cast<size_t>(id)].defined()) continue;
+    throw Error(ErrorCode::runtime,
+                "the operator's kernel gave output " + std::to_string(i) + " no shape.");
+  }
 }
 
 void RunState::run_copy(const Step& step, RunScope& scope) {
@@ -458,7 +491,9 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
   const Slot& target = plan_->slots[static_cast<size_t>(to)];
   if (const auto given = given_.find(from_root);
       given != given_.end() && given->second.device() == target.device) {
-    own(to, given->second, true);
+    // What is copied may be a view of what was given.
+    const bool is_view = from != from_root;
+    own(to, is_view ? given->second.reshape(tensor_of(from).shape()) : given->second, true);
     return;
   }
   const Tensor source = tensor_of(from);
@@ -604,7 +639,7 @@ std::vector<Tensor> RunState::run(std::span<const Tensor> inputs, std::span<cons
   std::vector<Tensor> outputs = take_outputs(scope);
   for (Tensor& tensor : tensors_) {
     if (!tensor.defined()) continue;
-    if (!tensor.device().is_cpu()) scope.kept.push_back(tensor);
+    scope.keep(tensor.storage(), tensor.device().is_cpu() ? 0 : tensor.nbytes());
     tensor = Tensor();
   }
   return outputs;

@@ -63,12 +63,19 @@ struct RunScope {
   Trace* trace = nullptr;        // nullptr: not kept
   StopSignal stop;
   std::chrono::steady_clock::time_point start;
-  // Tensors that queued device work may still use; dropped when the run ends.
-  std::vector<Tensor> kept;
-
   DeviceQueue& queue(Device device);
+  // Holds what queued device work may still use, `bytes` large, until that work is done: at the
+  // latest when the run ends, and sooner where much is held.
+  void keep(std::shared_ptr<const void> what, size_t bytes);
   void synchronize();  // waits for all device work; throws what it reported
-  void finish();       // synchronize(), then forgets what the run kept
+  void finish();       // synchronize(), then drops what is held
+
+ private:
+  static constexpr size_t kMostBytes = size_t{64} << 20;
+  static constexpr size_t kMostHeld = 4096;
+
+  std::vector<std::shared_ptr<const void>> held_;
+  size_t held_bytes_ = 0;
 };
 
 // The memory of one run of a plan: arenas, workspace, the table of addresses. Reused by later runs,
@@ -112,6 +119,7 @@ class RunState {
   void run_dynamic(const Step& step, RunScope& scope);
   void run_copy(const Step& step, RunScope& scope);
   void wait_for(const Step& step, RunScope& scope);
+  void check_given(const Step& step) const;
   void record_kernel(const Step& step, const Kernel& kernel, Stream::Traffic before,
                      RunScope& scope);
   Tensor tensor_of(SlotId slot);

@@ -88,7 +88,8 @@ class BodyRunner {
   virtual std::vector<Tensor> run(int body, std::span<const Tensor> inputs) = 0;
 };
 
-// Gives memory to outputs whose shape is known only now.
+// Gives memory to outputs whose shape is known only now: the kernel asks for it for every late
+// output that is present.
 class OutputAllocator {
  public:
   virtual ~OutputAllocator() = default;
@@ -108,7 +109,7 @@ struct RunContext {
   void* workspace = nullptr;
   ThreadPool* threads = nullptr;         // CPU kernels, and host work
   Stream* stream = nullptr;              // CUDA kernels queue their work here and return
-  OutputAllocator* allocator = nullptr;  // for outputs without a concrete shape in prepare()
+  OutputAllocator* allocator = nullptr;  // for Kernel::late_outputs
   BodyRunner* bodies = nullptr;          // If, Loop, Scan
   const WorkSite* site = nullptr;        // for errors that only the device sees; only handed on
 
@@ -140,6 +141,9 @@ struct Kernel {
   Ports host_inputs = {};      // read by the host: their pointers are host addresses
   Ports metadata_inputs = {};  // only dtype and shape are read: pointers may be anything
   Ports host_outputs = {};     // written by the host
+  // Outputs that run() gives memory to (RunContext::allocator) where prepare() did not know their
+  // shape. Any other output is concrete whenever run() is called.
+  Ports late_outputs = {};
   Aliasing aliasing = Aliasing::none;
   // What the kernel moves between host and device for itself, beside the copies of the plan. Bytes
   // that each run() reads back through RunContext::stream, such as a count that sizes the output;

@@ -169,9 +169,23 @@ void run_scan(const KernelState* kernel_state, const RunContext& context) {
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "If", .types = kBool, .prepare = prepare, .run = run_if, .host_inputs = {0}},
-    {.op = "Loop", .types = kAnyType, .prepare = prepare, .run = run_loop, .host_inputs = {0, 1}},
-    {.op = "Scan", .types = kAnyType, .prepare = prepare_scan, .run = run_scan},
+    {.op = "If",
+     .types = kBool,
+     .prepare = prepare,
+     .run = run_if,
+     .host_inputs = {0},
+     .late_outputs = Ports::all()},
+    {.op = "Loop",
+     .types = kAnyType,
+     .prepare = prepare,
+     .run = run_loop,
+     .host_inputs = {0, 1},
+     .late_outputs = Ports::all()},
+    {.op = "Scan",
+     .types = kAnyType,
+     .prepare = prepare_scan,
+     .run = run_scan,
+     .late_outputs = Ports::all()},
 };
 
 }  // namespace

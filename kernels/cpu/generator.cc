@@ -123,7 +123,8 @@ constexpr Kernel kKernels[] = {
      .types = kFloatTypes | TypeSet{int16, int32, int64},
      .prepare = prepare_range,
      .run = run_range_kernel,
-     .host_inputs = {0, 1, 2}},
+     .host_inputs = {0, 1, 2},
+     .late_outputs = {0}},
 };
 
 }  // namespace

@@ -219,7 +219,8 @@ constexpr Kernel kKernels[] = {
     {.op = "NonZero",
      .types = kNumericTypes | kBool | kString,
      .prepare = prepare_nonzero,
-     .run = run_nonzero},
+     .run = run_nonzero,
+     .late_outputs = {0}},
 };
 
 }  // namespace

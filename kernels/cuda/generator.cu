@@ -97,7 +97,8 @@ constexpr Kernel kKernels[] = {
      .types = type_set(RangeTypes()),
      .prepare = prepare_range,
      .run = run_range,
-     .host_inputs = {0, 1, 2}},
+     .host_inputs = {0, 1, 2},
+     .late_outputs = {0}},
 };
 
 }  // namespace

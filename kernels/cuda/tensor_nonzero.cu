@@ -147,6 +147,7 @@ constexpr Kernel kKernels[] = {
      .prepare = prepare,
      .run = run,
      .supports = within_axes,
+     .late_outputs = {0},
      .read_back = sizeof(int32_t)},
 };
 

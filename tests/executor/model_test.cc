@@ -466,5 +466,61 @@ TEST(Model, SameInputSameBits) {
   }
 }
 
+TEST(Model, RefusesPlacementsThatAreNotItsOwn) {
+  Model model = model_of(scale_model());
+  const Model again = model_of(scale_model());
+  ModelBuilder wider = scale_model();
+  wider.node("Neg", {"y"}, {"z"});
+  EXPECT_EQ(error_of([&] { model.to(Placement()); }).code(), ErrorCode::invalid_argument);
+  const Placement before = model.placement();
+  for (const Placement& foreign : {again.placement(), model_of(wider).placement()}) {
+    const Error error = error_of([&] { model.to(foreign); });
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_THAT(error.what(), HasSubstr("Make it with plan() of this Model"));
+  }
+  model.to(float64);
+  EXPECT_EQ(error_of([&] { model.to(before); }).code(), ErrorCode::invalid_argument);
+  model.to(model.plan(PlacementRequest::parse("sim:0")));
+  EXPECT_EQ(model.device(), Device("sim:0"));
+}
+
+TEST(Model, KeepsItsDtypeWhereItCannotBePlacedInAnother) {
+  ModelBuilder builder;
+  builder.input("x", float32, {1, 512}).output("y", float32, {1, 512});
+  builder.initializer("w", std::vector<float>(512 * 512, 1), {512, 512});
+  builder.node("MatMul", {"x", "w"}, {"y"});
+  Model model = model_of(builder);
+  PlacementRequest request = PlacementRequest::parse("sim:0");
+  request.memory_limits[Device("sim:0")] = 3 << 19;  // for 1 MiB of weights, not for 2
+  model.to(request);
+  const Inputs inputs{{"x", Tensor::full({1, 512}, 2)}};
+  EXPECT_THROW(model.to(float64), Error);
+  EXPECT_EQ(model.inputs()[0].dtype, float32);
+  EXPECT_EQ(model.run(inputs)["y"].span<float>()[0], 1024);
+}
+
+// A device's memory does not grow with the trips of a loop.
+TEST(Model, LoopsHoldNoMoreForMoreTrips) {
+  ModelBuilder builder(21);
+  builder.input("x", float32, {512, 512}).output("y", float32, {512, 512});
+  builder.initializer<int64_t>("trips", {400}, {1});
+  testing::NodeBuilder loop = builder.node("Loop", {"trips", "", "x"}, {"y"});
+  testing::GraphProtoBuilder body(loop.graph("body"));
+  body.input("i", int64).input("go", boolean).input("v", float32, {512, 512});
+  body.node("Identity", {"go"}, {"still"});
+  body.node("Neg", {"v"}, {"next"});
+  body.output("still", boolean).output("next", float32, {512, 512});
+  Model model = model_of(builder);
+  PlacementRequest request = PlacementRequest::parse("sim:0,cpu");
+  request.policy = PlacementPolicy::device_first;
+  model.to(request);
+  RunReport report;
+  const Outputs y =
+      model.run({{"x", Tensor::full({512, 512}, 2)}}, {.trace = true, .report = &report});
+  EXPECT_EQ(y["y"].span<float>()[0], 2);
+  // Each trip writes 1 MiB there.
+  EXPECT_LT(report.measured.peak_bytes[Device("sim:0")], int64_t{200} << 20);
+}
+
 }  // namespace
 }  // namespace ferry
