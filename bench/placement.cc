@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "executor/facts.h"
+#include "executor/plan/facts.h"
 
 namespace fs = std::filesystem;
 

@@ -11,5 +11,6 @@
 #include "ferry/model.h"
 #include "ferry/operator.h"
 #include "ferry/placement.h"
+#include "ferry/run.h"
 #include "ferry/runner.h"
 #include "ferry/tensor.h"

@@ -1,4 +1,4 @@
-#include "executor/ledger.h"
+#include "executor/run/ledger.h"
 
 #include <gmock/gmock.h>
 

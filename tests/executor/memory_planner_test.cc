@@ -1,4 +1,4 @@
-#include "executor/memory_planner.h"
+#include "executor/plan/memory_planner.h"
 
 #include <gtest/gtest.h>
 

@@ -3,9 +3,9 @@
 #include <functional>
 
 #include "devices/emulation/emulation.h"
-#include "executor/evaluator.h"
-#include "executor/facts.h"
-#include "executor/model_impl.h"
+#include "executor/run/evaluator.h"
+#include "executor/plan/facts.h"
+#include "executor/session/model_impl.h"
 #include "ferry/ferry.h"
 #include "graph/infer/infer.h"
 #include "tests/support/fake_capability.h"

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "devices/device.h"
-#include "executor/registered_kernel.h"
+#include "executor/plan/registered_kernel.h"
 #include "ferry/ferry.h"
 #include "tests/support/model_of.h"
 #include "tests/support/requests.h"

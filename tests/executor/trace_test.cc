@@ -1,4 +1,4 @@
-#include "executor/trace.h"
+#include "executor/run/trace.h"
 
 #include <gtest/gtest.h>
 

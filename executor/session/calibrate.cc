@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "devices/copy.h"
-#include "executor/facts.h"
-#include "executor/model_impl.h"
+#include "executor/plan/facts.h"
+#include "executor/session/model_impl.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
 #include "placement/profiles.h"

@@ -1,8 +1,8 @@
-#include "executor/facts.h"
+#include "executor/plan/facts.h"
 
 #include <thread>
 
-#include "executor/registered_kernel.h"
+#include "executor/plan/registered_kernel.h"
 #include "ferry/error.h"
 #include "graph/registered.h"
 

@@ -7,7 +7,8 @@
 
 #include "core/nearest.h"
 #include "devices/copy.h"
-#include "executor/model_impl.h"
+#include "executor/session/inputs.h"
+#include "executor/session/model_impl.h"
 #include "ferry/error.h"
 
 namespace ferry {
@@ -100,7 +101,7 @@ Runner::Impl::Impl(std::shared_ptr<Model::Impl> from, const Inputs& examples,
                 "the inputs of a runner are on the cpu or where its model is, " + device.str() +
                     ", not on " + options.inputs_on.str() + ".");
   }
-  const std::vector<Tensor> ordered = model->ordered_inputs(examples);
+  const std::vector<Tensor> ordered = ordered_inputs(model->graph, examples);
   std::vector<Shape> shapes;
   for (const Tensor& tensor : ordered) shapes.push_back(tensor.shape());
   const RunOptions wanted{.outputs = options.outputs, .outputs_on = options.outputs_on};

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "executor/evaluator.h"
-#include "executor/plan.h"
+#include "executor/plan/plan.h"
+#include "executor/run/evaluator.h"
 #include "graph/infer/infer.h"
 
 namespace ferry {
@@ -40,23 +40,24 @@ size_t Plan::device_bytes() const {
   return sum;
 }
 
-std::shared_ptr<const Plan> PlanCache::get(const std::vector<Shape>& shapes) {
+std::shared_ptr<PlanCache::LazyPlan> PlanCache::find(const std::vector<Shape>& shapes) {
   const std::lock_guard lock(mutex_);
   const auto at = std::ranges::find(entries_, shapes, &Entry::shapes);
   if (at != entries_.end()) {
     std::rotate(entries_.begin(), at, at + 1);
-    return entries_.front().plan;
+  } else {
+    if (entries_.size() == kCapacity) entries_.pop_back();
+    entries_.insert(entries_.begin(), {shapes, std::make_shared<LazyPlan>()});
   }
-  Entry entry{shapes, lower(with_input_shapes(*graph_, shapes), scope_, services_)};
-  ++plans_made_;
-  if (entries_.size() == kCapacity) entries_.pop_back();
-  entries_.insert(entries_.begin(), std::move(entry));
   return entries_.front().plan;
 }
 
-int64_t PlanCache::plans_made() const {
-  const std::lock_guard lock(mutex_);
-  return plans_made_;
+std::shared_ptr<const Plan> PlanCache::get(const std::vector<Shape>& shapes) {
+  return find(shapes)->get([&] {
+    auto plan = lower(with_input_shapes(*graph_, shapes), scope_, services_);
+    ++plans_made_;
+    return plan;
+  });
 }
 
 }  // namespace ferry

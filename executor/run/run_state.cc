@@ -1,15 +1,12 @@
-#include "executor/run.h"
+#include "executor/run/run_state.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "core/storage.h"
 #include "devices/copy.h"
-#include "executor/facts.h"
-#include "executor/step_prepare.h"
+#include "executor/run/dynamic_step.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
 
 namespace ferry {
 namespace {
@@ -26,192 +23,7 @@ Tensor borrow(void* data, const Slot& slot) {
   return Tensor(std::move(storage), slot.shape, slot.dtype);
 }
 
-bool same_elements(const Tensor& a, const Tensor& b) {
-  return a.dtype() != DType::string && a.nbytes() == b.nbytes() &&
-         (a.nbytes() == 0 || std::memcmp(a.data(), b.data(), a.nbytes()) == 0);
-}
-
 }  // namespace
-
-void StopSignal::check_now() const {
-  if (token != nullptr && token->cancelled()) {
-    throw Error(ErrorCode::cancelled, "the run was cancelled before it was done.");
-  }
-  if (deadline && Clock::now() >= *deadline) {
-    throw Error(ErrorCode::deadline_exceeded, "the run was not done by its deadline.");
-  }
-}
-
-// ---- queues --------------------------------------------------------------------------------
-
-DeviceQueue::DeviceQueue(DeviceBackend& backend)
-    : backend_(backend),
-      compute_(backend.create_stream()),
-      upload_(backend.create_stream()),
-      download_(backend.create_stream()) {}
-
-Event& DeviceQueue::event() {
-  if (next_event_ == events_.size()) events_.push_back(backend_.create_event());
-  return *events_[next_event_++];
-}
-
-void DeviceQueue::synchronize() {
-  upload_->synchronize();
-  compute_->synchronize();
-  download_->synchronize();
-}
-
-DeviceQueue& RunScope::queue(Device device) {
-  const auto at = queues.find(device);
-  if (at != queues.end()) return at->second;
-  return queues.emplace(device, backend(device)).first->second;
-}
-
-void RunScope::synchronize() {
-  for (auto& [device, queue] : queues) queue.synchronize();
-}
-
-void RunScope::finish() {
-  synchronize();
-  for (auto& [device, queue] : queues) queue.reset();
-  held_.clear();
-  held_bytes_ = 0;
-}
-
-void RunScope::keep(std::shared_ptr<const void> what, size_t bytes) {
-  if (queues.empty()) return;
-  held_.push_back(std::move(what));
-  held_bytes_ += bytes;
-  if (held_bytes_ > kMostBytes || held_.size() > kMostHeld) finish();
-}
-
-// ---- dynamic steps -----------------------------------------------------------------------------
-
-// A graph of one node, whose values take the shapes, and on the host the contents, of a run. What
-// was prepared serves until something changes that preparing looked at.
-class RunState::DynamicStep {
- public:
-  DynamicStep(const Graph& graph, const Step& step)
-      : device_(step.device), host_inputs_(step.kernel->host_inputs) {
-    Node alone = graph.node(step.node);
-    alone.bodies.clear();
-    alone.captures.clear();
-    for (size_t i = 0; i < alone.inputs.size(); ++i) {
-      if (alone.inputs[i] == kNoValue) continue;
-      const Value& outer = graph.value(alone.inputs[i]);
-      if (outer.is_constant()) weights_.add(static_cast<int>(i));
-      alone.inputs[i] = graph_.add_value({.name = "i" + std::to_string(i),
-                                          .type = outer.type,
-                                          .constant = outer.constant,
-                                          .device = outer.device});
-    }
-    for (size_t i = 0; i < alone.outputs.size(); ++i) {
-      if (alone.outputs[i] == kNoValue) continue;
-      const Value& outer = graph.value(alone.outputs[i]);
-      alone.outputs[i] = graph_.add_value(
-          {.name = "o" + std::to_string(i), .type = outer.type, .device = outer.device});
-    }
-    node_ = graph_.add_node(std::move(alone));
-    seen_.resize(graph_.node(node_).inputs.size());
-  }
-
-  // Makes `kernel` and its state right for these inputs.
-  void prepare(std::span<const Tensor> inputs, RunScope& scope) {
-    uploaded = 0;
-    if (kernel != nullptr && serves(inputs)) return;
-    kernel = nullptr;
-    scope.keep(std::move(state), 0);
-    infer(inputs);
-    facts_ = facts_of(graph_, graph_.node(node_));
-    Support why;
-    const Kernel* found = kernel_for(device_, facts_, &why);
-    if (found == nullptr) {
-      throw Error(ErrorCode::unsupported,
-                  device_.str() + " has no kernel for the sizes or types of this run: " +
-                      std::string(to_string(why.reason)) + " (" + why.detail + ").");
-    }
-    if (const int output = unsized_output(*found, facts_); output >= 0) {
-      throw Error(
-          ErrorCode::runtime,
-          "the inputs of this run give output " + std::to_string(output) +
-              " a size that overflows, or none: it is " +
-              graph_.value(graph_.node(node_).outputs[static_cast<size_t>(output)]).type.str() +
-              ".");
-    }
-    if (found->aliasing != Aliasing::view) {
-      StepPrepare step_prepare(*scope.services, facts_, device_, weights_);
-      state = found->prepare(facts_, step_prepare);
-      uploaded = step_prepare.uploaded();
-      if (!workspace || workspace->bytes() < step_prepare.workspace()) {
-        if (workspace) scope.keep(workspace, workspace->bytes());
-        workspace = allocate_on(device_, step_prepare.workspace());
-      }
-    }
-    kernel = found;
-  }
-
-  const NodeFacts& facts() const { return facts_; }
-
-  const Kernel* kernel = nullptr;  // nullptr: not prepared
-  std::shared_ptr<KernelState> state;
-  std::shared_ptr<Storage> workspace;
-  int64_t uploaded = 0;  // bytes, by the last call of prepare()
-
- private:
-  // What preparing looked at in one input.
-  struct Seen {
-    DType dtype = DType::undefined;
-    Shape shape;
-    Tensor contents;  // a copy, where it looked at them and the model does not have them
-  };
-
-  bool serves(std::span<const Tensor> inputs) const {
-    for (size_t i = 0; i < seen_.size(); ++i) {
-      const Seen& seen = seen_[i];
-      if (!inputs[i].defined()) continue;
-      if (inputs[i].dtype() != seen.dtype || inputs[i].shape() != seen.shape) return false;
-      if (seen.contents.defined() && !same_elements(inputs[i], seen.contents)) return false;
-    }
-    return true;
-  }
-
-  void infer(std::span<const Tensor> inputs) {
-    const Node& node = graph_.node(node_);
-    const auto is_given = [&](size_t i) {  // by this run, on the host
-      return node.inputs[i] != kNoValue && !weights_.contains(static_cast<int>(i)) &&
-             inputs[i].device().is_cpu();
-    };
-    for (size_t i = 0; i < seen_.size(); ++i) {
-      if (node.inputs[i] == kNoValue) continue;
-      Value& value = graph_.value(node.inputs[i]);
-      const Tensor& tensor = inputs[i];
-      seen_[i] = {tensor.dtype(), tensor.shape(), Tensor()};
-      value.type.kind = Type::Kind::tensor;
-      value.type.dtype = tensor.dtype();
-      value.type.shape = Dims(tensor.shape().begin(), tensor.shape().end());
-      if (is_given(i)) value.constant = tensor;
-    }
-    Ports read;
-    const std::vector<Type> types = infer_node(graph_, node_, &read);
-    for (size_t i = 0; i < types.size(); ++i) {
-      if (node.outputs[i] != kNoValue) graph_.value(node.outputs[i]).type = types[i];
-    }
-    // Kernels see, and may keep, the contents of host ports alone.
-    for (size_t i = 0; i < seen_.size(); ++i) {
-      if (!is_given(i)) continue;
-      const bool is_host_port = host_inputs_.contains(static_cast<int>(i));
-      if (is_host_port || read.contains(static_cast<int>(i))) seen_[i].contents = inputs[i].clone();
-      graph_.value(node.inputs[i]).constant = is_host_port ? seen_[i].contents : Tensor();
-    }
-  }
-
-  Graph graph_;
-  NodeId node_;
-  NodeFacts facts_;
-  Device device_;
-  Ports host_inputs_, weights_;
-  std::vector<Seen> seen_;
-};
 
 class RunState::Allocator : public OutputAllocator {
  public:
@@ -286,8 +98,6 @@ class RunState::Bodies : public BodyRunner {
   RunScope& scope_;
   std::vector<Tensor> captures_;
 };
-
-// ---- one run ------------------------------------------------------------------------------------
 
 RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
     : plan_(std::move(plan)) {

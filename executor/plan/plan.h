@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -8,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "executor/memory_planner.h"
+#include "core/lazy.h"
+#include "executor/plan/memory_planner.h"
 #include "graph/graph.h"
 #include "kernels/kernel.h"
 
@@ -114,7 +116,7 @@ std::shared_ptr<const Plan> lower(Graph graph, std::string scope, PlanServices& 
 Graph with_input_shapes(const Graph& graph, const std::vector<Shape>& shapes);
 
 // Plans of one placed graph by the shapes of its inputs and captures; the least recently used are
-// dropped. Thread-safe.
+// dropped. Thread-safe; while a plan is made, those who want another do not wait for it.
 class PlanCache {
  public:
   PlanCache(std::shared_ptr<const Graph> graph, std::string scope, PlanServices& services)
@@ -123,21 +125,23 @@ class PlanCache {
   // `shapes`: of the inputs, then of the captures.
   std::shared_ptr<const Plan> get(const std::vector<Shape>& shapes);
   const Graph& graph() const { return *graph_; }
-  int64_t plans_made() const;
+  int64_t plans_made() const { return plans_made_; }
 
  private:
+  using LazyPlan = Lazy<std::shared_ptr<const Plan>>;
   struct Entry {
     std::vector<Shape> shapes;
-    std::shared_ptr<const Plan> plan;
+    std::shared_ptr<LazyPlan> plan;
   };
+  std::shared_ptr<LazyPlan> find(const std::vector<Shape>& shapes);
   static constexpr size_t kCapacity = 16;
 
   std::shared_ptr<const Graph> graph_;
   std::string scope_;
   PlanServices& services_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::vector<Entry> entries_;  // most recently used first
-  int64_t plans_made_ = 0;
+  std::atomic<int64_t> plans_made_ = 0;
 };
 
 }  // namespace ferry

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include "executor/evaluator.h"
-#include "executor/model_impl.h"
+#include "executor/run/evaluator.h"
+#include "executor/session/model_impl.h"
 #include "graph/infer/infer.h"
 
 // Converting a model to another floating type:

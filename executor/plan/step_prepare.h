@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/support.h"
-#include "executor/plan.h"
+#include "executor/plan/plan.h"
 #include "kernels/kernel.h"
 
 namespace ferry {

@@ -4,41 +4,15 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "executor/plan.h"
-#include "executor/run.h"
+#include "executor/plan/plan.h"
+#include "executor/run/run_state.h"
+#include "executor/session/weight_store.h"
 #include "ferry/model.h"
 #include "placement/placement.h"
 
 namespace ferry {
-
-// Weights on their devices, and packed for kernels: each once, however many plans use it.
-// Thread-safe.
-class WeightStore {
- public:
-  Tensor on(const Tensor& weight, Device device);
-  std::shared_ptr<const void> packed(const Tensor& weight, std::string_view layout,
-                                     FunctionRef<std::shared_ptr<const void>()> make);
-  // Drops every upload that `homes` has not, and what was packed of weights that are not on the CPU
-  // in it.
-  void keep_only(const WeightHomes& homes);
-  int64_t uploaded_bytes() const;
-
- private:
-  struct Upload {
-    Tensor source, there;  // the source is held so that its storage's address stays its own
-  };
-  struct Packed {
-    Tensor source;
-    std::shared_ptr<const void> data;
-  };
-
-  mutable std::mutex mutex_;
-  std::map<std::pair<const void*, Device>, Upload> uploads_;
-  std::map<std::pair<const void*, std::string>, Packed> packed_;
-};
 
 struct Model::Impl : PlanServices {
   Impl(Graph source, const LoadOptions& options);
@@ -57,7 +31,6 @@ struct Model::Impl : PlanServices {
   // What the request gives for `graph`; moves nothing. Thread-safe.
   static Placement place(const Graph& graph, const PlacementRequest& request);
   void apply(Placement next);
-  std::vector<Tensor> ordered_inputs(const Inputs& inputs) const;
   // The plans of the graph that delivers what `options` wants where it wants it. Throws Error
   // not_found, invalid_argument, device_missing.
   std::shared_ptr<PlanCache> plans_for(const RunOptions& options);
@@ -76,8 +49,10 @@ struct Model::Impl : PlanServices {
   struct Variant {
     std::vector<std::string> outputs;
     Device outputs_on;
-    std::shared_ptr<PlanCache> plans;
+    std::shared_ptr<Lazy<std::shared_ptr<PlanCache>>> plans =
+        std::make_shared<Lazy<std::shared_ptr<PlanCache>>>();
   };
+  Variant variant_of(const std::vector<std::string>& outputs, Device outputs_on);
 
   mutable std::mutex mutex;                            // guards the three lists
   std::vector<Variant> variants;                       // most recently used first

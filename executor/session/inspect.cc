@@ -4,8 +4,8 @@
 #include <map>
 #include <thread>
 
-#include "executor/evaluator.h"
-#include "executor/facts.h"
+#include "executor/plan/facts.h"
+#include "executor/run/evaluator.h"
 #include "ferry/error.h"
 #include "ferry/operator.h"
 #include "graph/infer/infer.h"

@@ -1,4 +1,4 @@
-#include "executor/memory_use.h"
+#include "executor/plan/memory_use.h"
 
 #include <algorithm>
 #include <optional>
@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/thread_pool.h"
-#include "executor/facts.h"
-#include "executor/plan.h"
+#include "executor/plan/facts.h"
+#include "executor/plan/plan.h"
 #include "ferry/error.h"
 
 namespace ferry {

@@ -1,4 +1,4 @@
-#include "executor/registered_kernel.h"
+#include "executor/plan/registered_kernel.h"
 
 #include <algorithm>
 #include <array>

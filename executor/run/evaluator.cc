@@ -1,8 +1,8 @@
-#include "executor/evaluator.h"
+#include "executor/run/evaluator.h"
 
 #include <algorithm>
 
-#include "executor/facts.h"
+#include "executor/plan/facts.h"
 #include "ferry/error.h"
 #include "graph/registered.h"
 

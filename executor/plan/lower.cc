@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include "executor/facts.h"
-#include "executor/plan.h"
-#include "executor/step_prepare.h"
+#include "executor/plan/facts.h"
+#include "executor/plan/plan.h"
+#include "executor/plan/step_prepare.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
 

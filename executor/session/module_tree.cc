@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "executor/model_impl.h"
+#include "executor/session/model_impl.h"
 
 // PyTorch names weights by the path of their module ("encoder.fc1.weight"). The tree of these
 // paths, with what each module's operator says of it, is what PyTorch prints for the module.
