@@ -3,11 +3,14 @@
 #include <filesystem>
 #include <ostream>
 
+#include "executor/plan/facts.h"
+#include "executor/plan/registered_kernel.h"
 #include "executor/run/evaluator.h"
 #include "executor/session/inputs.h"
 #include "executor/session/model_impl.h"
 #include "ferry/error.h"
 #include "graph/infer/infer.h"
+#include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
 #include "placement/fingerprint.h"
@@ -35,30 +38,57 @@ ImportOptions import_options(const LoadOptions& options) {
 
 }  // namespace
 
-Model Model::load(const std::string& path, const LoadOptions& options) {
-  const std::string name = std::filesystem::path(path).filename().string();
+namespace {
+
+// Throws Error unsupported where a node has a kernel on no device, of this machine or another.
+void require_kernels(const Graph& graph) {
+  for (const NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    for (const auto& body : node.bodies) require_kernels(*body);
+    const NodeFacts facts = facts_of(graph, node);
+    Support on_cpu;
+    const auto runs_on = [&](Device device, Support* why) {
+      return kernel_for(device, facts, why) != nullptr;
+    };
+    if (runs_on(Device::cpu(), &on_cpu)) continue;
+    const bool is_registered = find_registered(node.op) != nullptr;
+    if (is_registered ? registered_kernel(DeviceKind::cuda, facts, nullptr) != nullptr
+                      : runs_on(kStandIn, nullptr)) {
+      continue;
+    }
+    throw Error(ErrorCode::unsupported, "no device can run this node: on cpu, " +
+                                            std::string(to_string(on_cpu.reason)) + " (" +
+                                            on_cpu.detail + ").")
+        .with_node(node.name, node.op);
+  }
+}
+
+template <typename Import>
+std::shared_ptr<Model::Impl> loaded(const std::string& name, const LoadOptions& options,
+                                    Import&& import) {
   try {
-    Graph graph = optimized(import_model(path, import_options(options)), options.disabled_rewrites);
+    Graph graph = optimized(import(import_options(options)), options.disabled_rewrites);
+    require_kernels(graph);
     graph.name = name;
-    Model model(std::make_shared<Impl>(std::move(graph), options));
-    return model.to(Device::cpu());
+    return std::make_shared<Model::Impl>(std::move(graph), options);
   } catch (const Error& error) {
     throw error.with_model(name);
   }
 }
 
+}  // namespace
+
+Model Model::load(const std::string& path, const LoadOptions& options) {
+  const std::string name = std::filesystem::path(path).filename().string();
+  return Model(
+      loaded(name, options, [&](const ImportOptions& how) { return import_model(path, how); }));
+}
+
 Model Model::load_bytes(std::span<const std::byte> bytes, const std::string& name,
                         const LoadOptions& options) {
-  try {
-    const ferry::Bytes view(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-    Graph graph =
-        optimized(import_model(view, nullptr, import_options(options)), options.disabled_rewrites);
-    graph.name = name;
-    Model model(std::make_shared<Impl>(std::move(graph), options));
-    return model.to(Device::cpu());
-  } catch (const Error& error) {
-    throw error.with_model(name);
-  }
+  const ferry::Bytes view(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  return Model(loaded(name, options,
+                      [&](const ImportOptions& how) { return import_model(view, nullptr, how); }));
 }
 
 Model& Model::to(Device device) {
@@ -111,7 +141,7 @@ Model& Model::to(DType dtype) {
   }
   try {
     Graph converted = with_dtype(impl_->graph, dtype);
-    Placement placement = impl_->place(converted, impl_->placement.request());
+    Placement placement = impl_->place(converted, impl_->request);
     impl_->graph = std::move(converted);
     impl_->apply(std::move(placement));
   } catch (const Error& error) {
@@ -123,8 +153,15 @@ Model& Model::to(DType dtype) {
 Model& Model::cpu() { return to(Device::cpu()); }
 Model& Model::cuda(int index) { return to(Device(DeviceKind::cuda, index)); }
 
-Device Model::device() const { return impl_->placement.request().device; }
-const Placement& Model::placement() const { return impl_->placement; }
+Device Model::device() const { return impl_->request.device; }
+
+const Placement& Model::placement() const {
+  try {
+    return impl_->placed().placement;
+  } catch (const Error& error) {
+    throw error.with_model(name());
+  }
+}
 
 Placement Model::plan(const PlacementRequest& request) const {
   for (const Device device : devices_of(request)) {
@@ -176,12 +213,17 @@ NamedValues Model::parameters() const {
 }
 
 std::string Model::str() const { return module_tree(impl_->graph); }
-std::string Model::graph() const { return to_string(impl_->placement.data()->graph); }
+std::string Model::graph() const { return to_string(placement().data()->graph); }
 
 int64_t Model::plans_made() const {
-  const std::lock_guard lock(impl_->mutex);
-  int64_t made = impl_->plans->plans_made();
-  for (const Impl::Variant& variant : impl_->variants) {
+  std::vector<Impl::Variant> variants;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    variants = impl_->variants;
+  }
+  const Impl::Placed* placed = impl_->current->peek();
+  int64_t made = placed == nullptr ? 0 : placed->plans->plans_made();
+  for (const Impl::Variant& variant : variants) {
     const auto* plans = variant.plans->peek();
     if (plans != nullptr) made += (*plans)->plans_made();
   }

@@ -88,12 +88,21 @@ void Model::Impl::apply(Placement next) {
   idle_states.clear();
   idle_scopes.clear();
   variants.clear();
-  placement = std::move(next);
+  request = next.request();
+  weights.keep_only(weight_homes(next.data()->graph));
+  current = std::make_unique<Lazy<Placed>>();
+  current->get([&] { return placed_as(std::move(next)); });
+}
+
+Model::Impl::Placed Model::Impl::placed_as(Placement placement) {
   if (log_wants(LogLevel::info)) log(LogLevel::info, graph.name + ": " + placement.summary());
-  weights.keep_only(weight_homes(placement.data()->graph));
   // The graph is kept alive by the placement that it is part of.
-  plans = std::make_shared<PlanCache>(
-      std::shared_ptr<const Graph>(placement.data(), &placement.data()->graph), "", *this);
+  std::shared_ptr<const Graph> owned(placement.data(), &placement.data()->graph);
+  return {std::move(placement), std::make_shared<PlanCache>(std::move(owned), "", *this)};
+}
+
+const Model::Impl::Placed& Model::Impl::placed() {
+  return current->get([&] { return placed_as(place(graph, request)); });
 }
 
 namespace {
@@ -169,17 +178,19 @@ Model::Impl::Variant Model::Impl::variant_of(const std::vector<std::string>& out
 }
 
 std::shared_ptr<PlanCache> Model::Impl::plans_for(const RunOptions& options) {
-  const Device target = options.outputs_on.value_or(placement.request().outputs_on);
-  const bool elsewhere = target != placement.request().outputs_on;
-  if (options.outputs.empty() && !elsewhere) return plans;
+  const Device target = options.outputs_on.value_or(request.outputs_on);
+  const bool elsewhere = target != request.outputs_on;
+  if (options.outputs.empty() && !elsewhere) return placed().plans;
   return variant_of(options.outputs, target).plans->get([&] {
-    Placement delivering = placement;
+    Placement delivering;
     if (elsewhere) {
       if (!target.is_cpu()) backend(target);  // device_missing before anything else
-      PlacementRequest request = placement.request();
-      request.outputs_on = target;
-      request.size_range.reset();
-      delivering = place(graph, request);
+      PlacementRequest there = request;
+      there.outputs_on = target;
+      there.size_range.reset();
+      delivering = place(graph, there);
+    } else {
+      delivering = placed().placement;
     }
     std::shared_ptr<const Graph> placed(delivering.data(), &delivering.data()->graph);
     if (!options.outputs.empty()) placed = with_outputs(*placed, graph, options.outputs);
@@ -233,7 +244,7 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   scope.start = start;
   scope.stop = stop;
   if (options.trace) {
-    for (const Device device : devices_of(placement.request())) reset_most_held(device);
+    for (const Device device : devices_of(request)) reset_most_held(device);
   }
   std::vector<Tensor> outputs = lease.state().run(ordered, {}, scope);
   scope.finish();
@@ -242,7 +253,7 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
 
   if (keep_ledger) report_run(options, ledger, trace, start);
   if (options.trace && options.report != nullptr) {
-    for (const Device device : devices_of(placement.request())) {
+    for (const Device device : devices_of(request)) {
       if (device.is_cpu()) continue;
       options.report->measured.peak_bytes[device] = held_bytes(device).most;
     }

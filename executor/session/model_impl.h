@@ -31,6 +31,7 @@ struct Model::Impl : PlanServices {
   // What the request gives for `graph`; moves nothing. Thread-safe.
   static Placement place(const Graph& graph, const PlacementRequest& request);
   void apply(Placement next);
+  Placed placed_as(Placement placement);
   // The plans of the graph that delivers what `options` wants where it wants it. Throws Error
   // not_found, invalid_argument, device_missing.
   std::shared_ptr<PlanCache> plans_for(const RunOptions& options);
@@ -42,8 +43,16 @@ struct Model::Impl : PlanServices {
   Graph graph;  // rewritten, device-neutral
   ThreadPool pool;
   WeightStore weights;
-  Placement placement;
-  std::shared_ptr<PlanCache> plans;
+
+  // Where the model is: what was asked for, and the placement and its plans, made when they are
+  // first needed.
+  struct Placed {
+    Placement placement;
+    std::shared_ptr<PlanCache> plans;
+  };
+  PlacementRequest request;
+  std::unique_ptr<Lazy<Placed>> current = std::make_unique<Lazy<Placed>>();
+  const Placed& placed();
 
   // Parts of the placed graph, or placements that deliver elsewhere, for runs that ask for them.
   struct Variant {

@@ -95,7 +95,7 @@ struct Runner::Impl {
 Runner::Impl::Impl(std::shared_ptr<Model::Impl> from, const Inputs& examples,
                    const RunnerOptions& options)
     : model(std::move(from)) {
-  const Device device = model->placement.request().device;
+  const Device device = model->request.device;
   if (!options.inputs_on.is_cpu() && options.inputs_on != device) {
     throw Error(ErrorCode::invalid_argument,
                 "the inputs of a runner are on the cpu or where its model is, " + device.str() +

@@ -94,8 +94,9 @@ struct RunnerOptions {
 // cpu() and cuda() must not run beside anything else.
 class FERRY_API Model {
  public:
-  // Reads and checks an ONNX file, and places it on the CPU. Weights stay in the file's pages.
-  // Throws Error: io, not_found, invalid_model, unsupported.
+  // Reads and checks an ONNX file. The model is on the CPU until it is moved, and placed there when
+  // that is first asked for. Weights stay in the file's pages. Throws Error: io, not_found,
+  // invalid_model, unsupported (a node that no device runs).
   static Model load(const std::string& path, const LoadOptions& options = {});
   // From memory, which is copied. `name` stands for the path in messages.
   static Model load_bytes(std::span<const std::byte> bytes, const std::string& name = "model",
