@@ -102,11 +102,6 @@ class DeviceBackend {
   virtual std::unique_ptr<Stream> create_stream() = 0;
   virtual std::unique_ptr<Event> create_event(bool timing = false) = 0;
   virtual void synchronize() = 0;
-
-  // What this device can run (kernels/kernel.h), and why a vendor library that some kernels would
-  // use is missing ("" when none is): "cuDNN 9: libcudnn.so.9 not found in ...".
-  virtual std::span<const std::span<const Kernel>> kernels() const = 0;
-  virtual std::string missing_libraries() const = 0;
 };
 
 // The backend of `device`. Throws Error device_missing that says what was looked for and how to
@@ -115,5 +110,10 @@ DeviceBackend& backend(Device device);
 
 // How many devices of a kind there are, without throwing; `why` (if given) says why there are none.
 int device_count(DeviceKind kind, std::string* why = nullptr);
+
+// What devices of a kind can run (kernels/kernel.h), the CPU apart; empty where there is no way to
+// run anything on it. And why vendor libraries are missing there, "" when none is.
+std::span<const std::span<const Kernel>> device_kernels(DeviceKind kind);
+std::string missing_libraries(DeviceKind kind);
 
 }  // namespace ferry

@@ -1,7 +1,7 @@
 #include <string>
 
-#include "devices/cuda_plugin.h"
 #include "devices/device.h"
+#include "devices/plugin_loader.h"
 #include "ferry/error.h"
 
 namespace ferry {
@@ -41,6 +41,16 @@ DeviceBackend& backend(Device device) {
                                                advice(device.kind()));
   }
   return plugin_of(device.kind(), nullptr)->backend(device.index());
+}
+
+std::span<const std::span<const Kernel>> device_kernels(DeviceKind kind) {
+  const DevicePlugin* plugin = plugin_of(kind, nullptr);
+  return plugin ? plugin->kernels() : std::span<const std::span<const Kernel>>();
+}
+
+std::string missing_libraries(DeviceKind kind) {
+  const DevicePlugin* plugin = plugin_of(kind, nullptr);
+  return plugin ? plugin->missing_libraries() : "";
 }
 
 }  // namespace ferry

@@ -7,7 +7,6 @@
 
 #include "devices/cuda/error.h"
 #include "devices/cuda/stream.h"
-#include "kernels/cuda/table.h"
 
 namespace ferry::cuda {
 namespace {
@@ -124,9 +123,5 @@ void CudaBackend::synchronize() {
   const DeviceScope scope(index_);
   check(cudaDeviceSynchronize(), "finish the work on " + device().str());
 }
-
-std::span<const std::span<const Kernel>> CudaBackend::kernels() const { return cuda_kernels(); }
-
-std::string CudaBackend::missing_libraries() const { return cuda::missing_libraries(); }
 
 }  // namespace ferry::cuda

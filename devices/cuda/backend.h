@@ -33,9 +33,6 @@ class CudaBackend final : public DeviceBackend {
   std::unique_ptr<Event> create_event(bool timing) override;
   void synchronize() override;
 
-  std::span<const std::span<const Kernel>> kernels() const override;
-  std::string missing_libraries() const override;
-
  private:
   DeviceKind kind_;
   int index_;

@@ -3,7 +3,6 @@ set(FERRY_CUDA_SOURCES
   devices/cuda/backend.cc
   devices/cuda/error.cc
   devices/cuda/fault_record.cc
-  devices/cuda/plugin.cc
   devices/cuda/staging.cc
   devices/cuda/stream.cc
   kernels/cuda/activation.cu
@@ -20,6 +19,7 @@ set(FERRY_CUDA_SOURCES
   kernels/cuda/nn_conv.cu
   kernels/cuda/nn_norm.cu
   kernels/cuda/nn_pool.cu
+  kernels/cuda/plugin.cc
   kernels/cuda/reduction.cu
   kernels/cuda/rnn.cu
   kernels/cuda/table.cc

@@ -49,7 +49,7 @@ int unsized_output(const Kernel& kernel, const NodeFacts& node) {
 }
 
 std::span<const KernelFamily> kernels_of(Device device) {
-  return device.is_cpu() ? cpu_kernels() : backend(device).kernels();
+  return device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
 }
 
 const Kernel* kernel_for(Device device, const NodeFacts& node, Support* why) {

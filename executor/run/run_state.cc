@@ -405,13 +405,36 @@ void RunState::run_steps(RunScope& scope) {
       }
     }
   } catch (const Error& error) {
-    const Node& node = plan_->graph->node(current->node);
-    throw error.with_node(node.name, node.op);
+    throw with_place(error, *current);
   } catch (const std::bad_alloc&) {
-    const Node& node = plan_->graph->node(current->node);
-    throw Error(ErrorCode::out_of_memory, "the host has no memory left for this step.")
-        .with_node(node.name, node.op);
+    throw with_place(
+        Error(ErrorCode::out_of_memory, "the host has no memory left for this step."), *current);
   }
+}
+
+// The node of the step, and what it was given; an error of a node in a body has its place already.
+Error RunState::with_place(const Error& error, const Step& step) const {
+  const Node& node = plan_->graph->node(step.node);
+  const bool is_stop =
+      error.code() == ErrorCode::cancelled || error.code() == ErrorCode::deadline_exceeded;
+  if (!error.node().empty() || is_stop || step.inputs.empty()) {
+    return error.with_node(node.name, node.op);
+  }
+  std::string given;
+  for (const SlotId id : step.inputs) {
+    given += given.empty() ? " Inputs: " : ", ";
+    if (id == kNoSlot) {
+      given += "none";
+      continue;
+    }
+    const Slot& slot = plan_->slots[static_cast<size_t>(id)];
+    const Tensor& tensor = tensors_[static_cast<size_t>(id)];
+    given += std::string(to_string(slot.dtype));
+    if (slot.concrete || tensor.defined()) {
+      given += to_string(std::span(tensor.defined() ? tensor.shape() : slot.shape));
+    }
+  }
+  return Error(error.code(), error.message() + given + ".").with_node(node.name, node.op);
 }
 
 std::vector<Tensor> RunState::take_outputs(RunScope& scope) {

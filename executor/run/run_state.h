@@ -54,6 +54,7 @@ class RunState {
   void run_copy(const Step& step, RunScope& scope);
   void wait_for(const Step& step, RunScope& scope);
   void check_given(const Step& step) const;
+  Error with_place(const Error& error, const Step& step) const;
   void record_kernel(const Step& step, const Kernel& kernel, Stream::Traffic before,
                      RunScope& scope);
   Tensor tensor_of(SlotId slot);

@@ -155,7 +155,7 @@ std::vector<DeviceInfo> devices() {
       const DeviceProperties& properties = device.properties();
       out.push_back({device.device(), properties.name, properties.simulated,
                      properties.memory_bytes, properties.multiprocessors,
-                     device.missing_libraries()});
+                     missing_libraries(device.device().kind())});
     }
   }
   return out;

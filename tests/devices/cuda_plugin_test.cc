@@ -1,4 +1,4 @@
-#include "devices/cuda_plugin.h"
+#include "devices/plugin_loader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ TEST(CudaPluginTest, RefusesWhatIsNotItsLibrary) {
   const Case cases[] = {
       {text_folder.c_str(), "libferry_cuda.so"},
       {FAKE_PLUGIN_FOLDER "/empty", "has no symbol ferry_cuda_plugin"},
-      {FAKE_PLUGIN_FOLDER "/old", "is of version 0.0.0-old, Ferry itself of version"},
+      {FAKE_PLUGIN_FOLDER "/old", "has ABI 0, Ferry itself 1; install both of one version"},
   };
   for (const Case& c : cases) {
     const std::array<std::string, 1> folders{c.folder};

@@ -292,7 +292,7 @@ TEST(EpilogueTest, KernelsRefuseWhatTheyCannotDo) {
       {"ConvTranspose", unknown, float16, {2, 2, 1}, false, ReasonCode::attribute},
   };
   for (const Device device : kernel_devices()) {
-    const auto families = device.is_cpu() ? cpu_kernels() : backend(device).kernels();
+    const auto families = device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
     for (const Case& c : cases) {
       NodeFacts node{c.op,
                      &c.attributes,

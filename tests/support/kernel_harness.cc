@@ -79,7 +79,7 @@ NodeFacts facts_of(const Inferred& inferred) {
 }
 
 std::span<const KernelFamily> families_of(Device device) {
-  return device.is_cpu() ? cpu_kernels() : backend(device).kernels();
+  return device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
 }
 
 class TestPrepare : public Prepare {

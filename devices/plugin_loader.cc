@@ -1,4 +1,4 @@
-#include "devices/cuda_plugin.h"
+#include "devices/plugin_loader.h"
 
 #include <dlfcn.h>
 
@@ -49,9 +49,10 @@ const DevicePlugin* open_file(const std::string& path, std::string* why) {
   const auto entry = reinterpret_cast<const DevicePlugin* (*)()>(dlsym(library, kCudaPluginSymbol));
   if (!entry) return fail(path + " has no symbol " + kCudaPluginSymbol);
   const DevicePlugin* plugin = entry();
-  if (std::string_view(plugin->version) != kPluginVersion) {
-    return fail(path + " is of version " + plugin->version + ", Ferry itself of version " +
-                kPluginVersion);
+  if (plugin->abi != kPluginAbi) {
+    return fail(path + " has ABI " + std::to_string(plugin->abi) + ", Ferry itself " +
+                std::to_string(kPluginAbi) + "; install both of one version (" + kPluginVersion +
+                ")");
   }
   return plugin;
 }

@@ -1,4 +1,4 @@
-#include "devices/cuda/plugin.h"
+#include "devices/plugin.h"
 
 #include <cuda_runtime.h>
 
@@ -49,8 +49,12 @@ DeviceBackend& open_device(int index) {
   return *backends[index];
 }
 
-constexpr DevicePlugin kPlugin{kPluginVersion, &count_devices, &open_device,
-                               &cuda::missing_libraries};
+constexpr DevicePlugin kPlugin{.abi = kPluginAbi,
+                               .version = kPluginVersion,
+                               .device_count = &count_devices,
+                               .backend = &open_device,
+                               .kernels = &cuda::cuda_kernels,
+                               .missing_libraries = &cuda::missing_libraries};
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 #include <span>
 #include <string>
 
-#include "devices/cuda/plugin.h"
+#include "devices/plugin.h"
 
 namespace ferry {
 
