@@ -32,6 +32,16 @@ add_compile_options(-Wall -Wextra -Wshadow -Wno-unused-parameter -Wno-missing-fi
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_compile_options(-Wno-restrict -Wno-array-bounds)
 endif()
+option(FERRY_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
+if(FERRY_WERROR)
+  add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-Werror>)
+endif()
+# Input is hostile: a release checks what is cheap to check, and links so that little can be
+# overwritten.
+set(release $<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C,CXX>>)
+add_compile_options($<${release}:-fstack-protector-strong> $<${release}:-fcf-protection>)
+add_compile_definitions($<${release}:_GLIBCXX_ASSERTIONS> $<${release}:_FORTIFY_SOURCE=2>)
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 if(FERRY_SANITIZE)
   add_compile_options(-fsanitize=${FERRY_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)

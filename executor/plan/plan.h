@@ -88,7 +88,7 @@ struct Plan {
   std::vector<std::vector<std::unique_ptr<PlanCache>>> bodies;
 
   // Arenas and workspaces of a run, the host's apart.
-  size_t device_bytes() const;
+  std::map<Device, size_t> device_bytes() const;
 };
 
 // What lowering needs of the model, shared by all of its plans. Thread-safe.

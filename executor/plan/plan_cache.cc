@@ -32,10 +32,12 @@ Graph with_input_shapes(const Graph& graph, const std::vector<Shape>& shapes) {
   return out;
 }
 
-size_t Plan::device_bytes() const {
-  size_t sum = 0;
+std::map<Device, size_t> Plan::device_bytes() const {
+  std::map<Device, size_t> sum;
   for (const auto* sizes : {&arena_bytes, &workspace_bytes}) {
-    for (const auto& [device, bytes] : *sizes) sum += device.is_cpu() ? 0 : bytes;
+    for (const auto& [device, bytes] : *sizes) {
+      if (!device.is_cpu()) sum[device] += bytes;
+    }
   }
   return sum;
 }

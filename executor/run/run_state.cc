@@ -85,7 +85,11 @@ class RunState::Bodies : public BodyRunner {
     auto& states = parent_.body_states_[index_];
     if (states.size() <= b) states.resize(b + 1);
     if (!states[b] || &states[b]->plan() != plan.get()) {
-      if (states[b]) scope_.keep(std::move(states[b]), plan->device_bytes());
+      if (states[b]) {
+        size_t bytes = 0;
+        for (const auto& [device, size] : states[b]->plan().device_bytes()) bytes += size;
+        scope_.keep(std::move(states[b]), bytes);
+      }
       states[b] = std::make_unique<RunState>(plan, *scope_.services);
     }
     return states[b]->run(placed, captures_, scope_);
@@ -407,8 +411,8 @@ void RunState::run_steps(RunScope& scope) {
   } catch (const Error& error) {
     throw with_place(error, *current);
   } catch (const std::bad_alloc&) {
-    throw with_place(
-        Error(ErrorCode::out_of_memory, "the host has no memory left for this step."), *current);
+    throw with_place(Error(ErrorCode::out_of_memory, "the host has no memory left for this step."),
+                     *current);
   }
 }
 

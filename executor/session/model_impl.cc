@@ -18,20 +18,23 @@ namespace ferry {
 
 class Model::Impl::Lease {
  public:
-  Lease(Impl& model, std::shared_ptr<const Plan> plan) : model_(model) {
-    const std::lock_guard lock(model_.mutex);
-    auto& states = model_.idle_states;
-    const auto at = std::ranges::find_if(
-        states, [&](const auto& state) { return &state->plan() == plan.get(); });
-    if (at != states.end()) {
-      state_ = std::move(*at);
-      states.erase(at);
+  // Waits where the devices' memory limits have no room beside the runs that go on.
+  Lease(Impl& model, std::shared_ptr<const Plan> plan, const StopSignal& stop) : model_(model) {
+    {
+      const std::lock_guard lock(model_.mutex);
+      auto& states = model_.idle_states;
+      const auto at = std::ranges::find_if(
+          states, [&](const auto& idle) { return &idle.state->plan() == plan.get(); });
+      if (at != states.end()) {
+        state_ = std::move(*at);
+        states.erase(at);
+      }
+      if (!model_.idle_scopes.empty()) {
+        scope_ = std::move(model_.idle_scopes.back());
+        model_.idle_scopes.pop_back();
+      }
     }
-    if (!model_.idle_scopes.empty()) {
-      scope_ = std::move(model_.idle_scopes.back());
-      model_.idle_scopes.pop_back();
-    }
-    if (!state_) state_ = std::make_unique<RunState>(std::move(plan), model_);
+    if (!state_.state) state_ = model_.new_state(std::move(plan), stop);
     if (!scope_) scope_ = std::make_unique<RunScope>();
     scope_->services = &model_;
   }
@@ -47,7 +50,7 @@ class Model::Impl::Lease {
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
-  RunState& state() { return *state_; }
+  RunState& state() { return *state_.state; }
   RunScope& scope() { return *scope_; }
 
   // The run succeeded: both can serve again.
@@ -66,9 +69,30 @@ class Model::Impl::Lease {
 
  private:
   Impl& model_;
-  std::unique_ptr<RunState> state_;
+  IdleState state_;
   std::unique_ptr<RunScope> scope_;
 };
+
+Model::Impl::IdleState Model::Impl::new_state(std::shared_ptr<const Plan> plan,
+                                              const StopSignal& stop) {
+  IdleState out;
+  if (!request.memory_limits.empty()) {
+    DeviceRoom::Bytes available;
+    for (const auto& [device, limit] : request.memory_limits) {
+      available[device] =
+          static_cast<size_t>(std::max<int64_t>(0, limit - weights.uploaded_bytes(device)));
+    }
+    const auto drop_idle = [&] {
+      const std::lock_guard lock(mutex);
+      if (idle_states.empty()) return false;
+      idle_states.erase(idle_states.begin());
+      return true;
+    };
+    out.room = room->take(plan->device_bytes(), available, drop_idle, stop);
+  }
+  out.state = std::make_unique<RunState>(std::move(plan), *this);
+  return out;
+}
 
 Model::Impl::Impl(Graph source, const LoadOptions& options)
     : graph(std::move(source)), pool(options.threads) {}
@@ -234,7 +258,7 @@ Outputs Model::Impl::run(const Inputs& inputs, const RunOptions& options) {
   shapes.reserve(ordered.size());
   for (const Tensor& tensor : ordered) shapes.push_back(tensor.shape());
 
-  Lease lease(*this, plans_for(options)->get(shapes));
+  Lease lease(*this, plans_for(options)->get(shapes), stop);
   CopyLedger ledger;
   Trace trace;
   RunScope& scope = lease.scope();

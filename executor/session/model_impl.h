@@ -8,6 +8,7 @@
 
 #include "executor/plan/plan.h"
 #include "executor/run/run_state.h"
+#include "executor/session/device_room.h"
 #include "executor/session/weight_store.h"
 #include "ferry/model.h"
 #include "placement/placement.h"
@@ -63,9 +64,16 @@ struct Model::Impl : PlanServices {
   };
   Variant variant_of(const std::vector<std::string>& outputs, Device outputs_on);
 
-  mutable std::mutex mutex;                            // guards the three lists
-  std::vector<Variant> variants;                       // most recently used first
-  std::vector<std::unique_ptr<RunState>> idle_states;  // least recently used first
+  mutable std::mutex mutex;       // guards the three lists
+  std::vector<Variant> variants;  // most recently used first
+  // A RunState, and its share of the devices' memory limits, which goes after it.
+  struct IdleState {
+    std::shared_ptr<const void> room;
+    std::unique_ptr<RunState> state;
+  };
+  IdleState new_state(std::shared_ptr<const Plan> plan, const StopSignal& stop);
+  std::shared_ptr<DeviceRoom> room = std::make_shared<DeviceRoom>();
+  std::vector<IdleState> idle_states;  // least recently used first
   std::vector<std::unique_ptr<RunScope>> idle_scopes;
 
   std::mutex sites_mutex;  // taken while plans are made

@@ -54,10 +54,11 @@ void WeightStore::keep_only(const WeightHomes& homes) {
   });
 }
 
-int64_t WeightStore::uploaded_bytes() const {
+int64_t WeightStore::uploaded_bytes(Device device) const {
   const std::lock_guard lock(mutex_);
   int64_t bytes = 0;
   for (const auto& [key, upload] : uploads_) {
+    if (key.second != device) continue;
     const Tensor* there = upload.value->peek();
     if (there != nullptr) bytes += static_cast<int64_t>(there->nbytes());
   }

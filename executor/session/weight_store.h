@@ -24,7 +24,7 @@ class WeightStore {
   // Drops every upload that `homes` has not, and what was packed of weights that are not on the CPU
   // in it.
   void keep_only(const WeightHomes& homes);
-  int64_t uploaded_bytes() const;
+  int64_t uploaded_bytes(Device device) const;
 
  private:
   // What was made of a weight; the weight is held so that its storage's address stays its own.

@@ -43,7 +43,7 @@ using SumTypes =
     TypeList<float, double, __half, __nv_bfloat16, int32_t, int64_t, uint32_t, uint64_t>;
 
 struct State : KernelState {
-  explicit State(const AxisView& view) : view(view) {}
+  explicit State(const AxisView& lines) : view(lines) {}
   AxisView view;
   DType dtype = DType::undefined;
   bool exclusive = false, reverse = false;

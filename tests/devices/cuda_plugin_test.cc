@@ -1,11 +1,11 @@
-#include "devices/plugin_loader.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdlib>
 #include <fstream>
+
+#include "devices/plugin_loader.h"
 
 // How libferry finds and refuses the library of the CUDA backend, and what that library says on
 // this machine.

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "devices/copy.h"
 #include "ferry/ferry.h"
 #include "tests/support/model_of.h"
 #include "tests/support/requests.h"
@@ -497,6 +498,33 @@ TEST(Model, KeepsItsDtypeWhereItCannotBePlacedInAnother) {
   EXPECT_THROW(model.to(float64), Error);
   EXPECT_EQ(model.inputs()[0].dtype, float32);
   EXPECT_EQ(model.run(inputs)["y"].span<float>()[0], 1024);
+}
+
+// Concurrent runs, and what they leave for the next, stay within a device's limit together.
+TEST(Model, ConcurrentRunsShareAMemoryLimit) {
+  constexpr Device kSim(DeviceKind::sim, 0);
+  constexpr int64_t kLimit = 20 << 20;
+  ModelBuilder builder;
+  builder.input("x", float32, {"n"}).output("y", float32, {"n"});
+  builder.node("Exp", {"x"}, {"a"});
+  builder.node("ReduceSum", {"a"}, {"s"});
+  builder.node("Div", {"a", "s"}, {"y"});
+  Model model = model_of(builder);
+  PlacementRequest request = PlacementRequest::parse("sim:0");
+  request.memory_limits[kSim] = kLimit;
+  request.dims["n"] = 1 << 20;
+  model.to(request);
+  reset_most_held(kSim);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      const int64_t n = (1 << 20) + i;  // each thread has a plan of its own
+      for (int k = 0; k < 3; ++k) (void)model.run({{"x", Tensor::zeros({n})}});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(held_bytes(kSim).most, kLimit / 2);
+  EXPECT_LE(held_bytes(kSim).most, kLimit);
 }
 
 // A device's memory does not grow with the trips of a loop.
