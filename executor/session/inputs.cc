@@ -1,8 +1,6 @@
 #include "executor/session/inputs.h"
 
 #include <algorithm>
-#include <map>
-#include <utility>
 
 #include "core/nearest.h"
 #include "ferry/error.h"
@@ -34,53 +32,75 @@ std::vector<TensorInfo> infos_of(const Graph& graph, const std::vector<ValueId>&
   return out;
 }
 
-std::vector<Tensor> ordered_inputs(const Graph& graph, const Inputs& inputs) {
-  std::vector<std::string> names;
-  for (const ValueId id : graph.inputs()) names.push_back(graph.value(id).name);
-  std::vector<Tensor> out(names.size());
-  for (const auto& [name, tensor] : inputs) {
-    const auto at = std::ranges::find(names, name);
-    if (at == names.end()) {
-      throw Error(ErrorCode::not_found,
-                  "the model has no input named '" + name + "'." + did_you_mean(name, names));
+namespace {
+
+[[noreturn]] void refuse(const Value& input, ErrorCode code, const std::string& came) {
+  throw Error(code, "input '" + input.name + "' wants " + info_of(input).str() + came);
+}
+
+// The size of a symbol in this run, and the input that gave it.
+struct SymbolSize {
+  const Dim* dim;
+  int64_t size;
+  const Value* input;
+};
+
+void check_shape(const Value& input, const Shape& shape, std::vector<SymbolSize>& symbols) {
+  if (!input.type.shape) return;
+  const Dims& dims = *input.type.shape;
+  const auto came = [&] { return ", not shape " + to_string(std::span(shape)); };
+  if (shape.size() != dims.size()) refuse(input, ErrorCode::invalid_argument, came() + ".");
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    const Dim& dim = dims[axis];
+    if (dim.is_known() && dim.value() != shape[axis]) {
+      refuse(input, ErrorCode::invalid_argument,
+             came() + ": axis " + std::to_string(axis) + " must be " + dim.str() + ".");
     }
-    out[static_cast<size_t>(at - names.begin())] = tensor;
+    if (!dim.is_symbolic()) continue;
+    const auto known =
+        std::ranges::find_if(symbols, [&](const SymbolSize& s) { return *s.dim == dim; });
+    if (known == symbols.end()) {
+      symbols.push_back({&dim, shape[axis], &input});
+    } else if (known->size != shape[axis]) {
+      refuse(input, ErrorCode::invalid_argument,
+             came() + ": '" + dim.str() + "' is " + std::to_string(known->size) + " in input '" +
+                 known->input->name + "'.");
+    }
   }
-  std::map<std::string, std::pair<int64_t, std::string>> symbols;  // size, and who gave it
-  for (size_t i = 0; i < names.size(); ++i) {
-    const TensorInfo info = info_of(graph.value(graph.inputs()[i]));
-    Tensor& tensor = out[i];
-    const std::string expected = "input '" + names[i] + "' wants " + info.str();
-    if (!tensor.defined()) {
-      throw Error(ErrorCode::not_found, expected + ", and none was given.");
+}
+
+}  // namespace
+
+std::vector<Tensor> ordered_inputs(const Graph& graph, const Inputs& inputs) {
+  const auto names = [&] {
+    std::vector<std::string> out;
+    for (const ValueId id : graph.inputs()) out.push_back(graph.value(id).name);
+    return out;
+  };
+  std::vector<Tensor> out(graph.inputs().size());
+  for (const auto& [name, tensor] : inputs) {
+    const auto at = std::ranges::find(graph.inputs(), name, [&](ValueId id) -> const std::string& {
+      return graph.value(id).name;
+    });
+    if (at == graph.inputs().end()) {
+      throw Error(ErrorCode::not_found,
+                  "the model has no input named '" + name + "'." + did_you_mean(name, names()));
     }
-    if (tensor.dtype() != info.dtype) {
-      throw Error(ErrorCode::invalid_argument,
-                  expected + ", not " + std::string(to_string(tensor.dtype())) +
-                      ". Convert it with to(ferry::" + std::string(to_string(info.dtype)) + ").");
+    out[static_cast<size_t>(at - graph.inputs().begin())] = tensor;
+  }
+  std::vector<SymbolSize> symbols;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const Value& input = graph.value(graph.inputs()[i]);
+    Tensor& tensor = out[i];
+    if (!tensor.defined()) refuse(input, ErrorCode::not_found, ", and none was given.");
+    const DType wanted = input.type.dtype;
+    if (tensor.dtype() != wanted) {
+      refuse(input, ErrorCode::invalid_argument,
+             ", not " + std::string(to_string(tensor.dtype())) +
+                 ". Convert it with to(ferry::" + std::string(to_string(wanted)) + ").");
     }
     tensor = tensor.contiguous();
-    if (!info.has_shape) continue;
-    const std::string came = ", not shape " + to_string(std::span(tensor.shape()));
-    if (tensor.dim() != static_cast<int64_t>(info.dims.size())) {
-      throw Error(ErrorCode::invalid_argument, expected + came + ".");
-    }
-    for (size_t axis = 0; axis < info.dims.size(); ++axis) {
-      const Dim& dim = (*graph.value(graph.inputs()[i]).type.shape)[axis];
-      const int64_t size = tensor.shape()[axis];
-      if (dim.is_known() && dim.value() != size) {
-        throw Error(
-            ErrorCode::invalid_argument,
-            expected + came + ": axis " + std::to_string(axis) + " must be " + dim.str() + ".");
-      }
-      if (!dim.is_symbolic()) continue;
-      const auto [known, is_new] = symbols.emplace(dim.str(), std::pair(size, names[i]));
-      if (!is_new && known->second.first != size) {
-        throw Error(ErrorCode::invalid_argument, expected + came + ": '" + dim.str() + "' is " +
-                                                     std::to_string(known->second.first) +
-                                                     " in input '" + known->second.second + "'.");
-      }
-    }
+    check_shape(input, tensor.shape(), symbols);
   }
   return out;
 }

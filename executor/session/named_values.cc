@@ -18,14 +18,23 @@ Format format_of(const std::string& path) {
 
 }  // namespace
 
-const Tensor& NamedValues::operator[](std::string_view name) const {
-  std::vector<std::string> names;
+const Tensor* NamedValues::find(std::string_view name) const {
   for (const auto& [key, tensor] : items_) {
-    if (key == name) return tensor;
-    names.push_back(key);
+    if (key == name) return &tensor;
   }
-  throw Error(ErrorCode::not_found,
-              "there is no tensor named '" + std::string(name) + "'." + did_you_mean(name, names));
+  return nullptr;
+}
+
+const Tensor& NamedValues::operator[](std::string_view name) const {
+  if (const Tensor* tensor = find(name)) return *tensor;
+  throw Error(ErrorCode::not_found, "there is no tensor named '" + std::string(name) + "'." +
+                                        did_you_mean(name, names()));
+}
+
+std::vector<std::string> NamedValues::names() const {
+  std::vector<std::string> out;
+  for (const auto& [key, tensor] : items_) out.push_back(key);
+  return out;
 }
 
 const Tensor& NamedValues::operator[](size_t index) const {

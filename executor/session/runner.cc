@@ -65,7 +65,6 @@ Recordable recordable(const Plan& plan) {
 struct Runner::Impl {
   Impl(std::shared_ptr<Model::Impl> from, const Inputs& examples, const RunnerOptions& options);
 
-  size_t index_of(std::string_view name) const;
   const Outputs& run(const RunOptions& options);
 
   const Slot& slot(SlotId id) const { return plan->slots[static_cast<size_t>(id)]; }
@@ -166,16 +165,6 @@ void Runner::Impl::bind() {
   state->bind(tensors, bound_outputs, scope);
 }
 
-size_t Runner::Impl::index_of(std::string_view name) const {
-  std::vector<std::string> names;
-  for (const auto& [key, tensor] : inputs) {
-    if (key == name) return names.size();
-    names.push_back(key);
-  }
-  throw Error(ErrorCode::not_found, "the model has no input named '" + std::string(name) + "'." +
-                                        did_you_mean(name, names));
-}
-
 // The steps of all three streams become one graph: the copies' streams join the capture of the
 // compute stream at its begin and are waited for at its end.
 void Runner::Impl::record() {
@@ -246,8 +235,8 @@ void Runner::Impl::store_outputs() {
 
 void Runner::Impl::reset() {
   try {
-    scope.synchronize();    // queued work may still use what is dropped here
-  } catch (const Error&) {  // the error that ended the run is on its way
+    scope.synchronize();  // queued work may still use what is dropped here
+  } catch (...) {         // the error that ended the run is on its way
   }
   recording.reset();
   state.reset();
@@ -277,7 +266,7 @@ const Outputs& Runner::Impl::run(const RunOptions& options) {
     stop.check();
     scope.stop = {};
     store_outputs();
-  } catch (const Error&) {
+  } catch (...) {
     reset();
     throw;
   }
@@ -294,7 +283,9 @@ Runner& Runner::operator=(Runner&&) noexcept = default;
 Runner::~Runner() = default;
 
 const Tensor& Runner::input(std::string_view name) const {
-  return impl_->inputs[impl_->index_of(name)];
+  if (const Tensor* input = impl_->inputs.find(name)) return *input;
+  throw Error(ErrorCode::not_found, "the model has no input named '" + std::string(name) + "'." +
+                                        did_you_mean(name, impl_->inputs.names()));
 }
 
 void Runner::set(std::string_view name, const Tensor& tensor) {

@@ -48,6 +48,8 @@ class FERRY_API NamedValues {
   explicit NamedValues(std::vector<std::pair<std::string, Tensor>> items)
       : items_(std::move(items)) {}
 
+  // nullptr where there is none.
+  const Tensor* find(std::string_view name) const;
   // Throws Error not_found, with the nearest name.
   const Tensor& operator[](std::string_view name) const;
   const Tensor& operator[](size_t index) const;
@@ -56,6 +58,7 @@ class FERRY_API NamedValues {
   auto begin() const { return items_.begin(); }
   auto end() const { return items_.end(); }
   void add(std::string name, Tensor tensor);
+  std::vector<std::string> names() const;
 
   // All tensors of a .npz or .safetensors file, in the file's order. Throws Error not_found, io,
   // invalid_argument (malformed, or another ending).
