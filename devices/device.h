@@ -32,7 +32,7 @@ struct WorkSite {
   std::string node, op;
 };
 
-enum class CopyDirection : uint8_t { host_to_device, device_to_host, device_to_device, peer };
+enum class CopyDirection : uint8_t { host_to_device, device_to_host, device_to_device };
 
 // A point in a stream's order that others can wait for. Reusable: recording again moves it.
 class Event {
@@ -92,9 +92,6 @@ class DeviceBackend {
   // 256-byte aligned; ready for use on every stream on return. bytes = 0 gives nullptr.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void* pointer) noexcept = 0;
-  // The same in the order of `stream`: usable by work queued on it after this call.
-  virtual void* allocate_async(size_t bytes, Stream& stream) = 0;
-  virtual void free_async(void* pointer, Stream& stream) noexcept = 0;
   // Page-locked host memory that this device can copy from and to asynchronously.
   virtual void* allocate_pinned(size_t bytes) = 0;
   virtual void free_pinned(void* pointer) noexcept = 0;

@@ -36,13 +36,6 @@ CudaBackend::CudaBackend(DeviceKind kind, int index) : kind_(kind), index_(index
   properties_.compute_major = properties.major;
   properties_.compute_minor = properties.minor;
   properties_.multiprocessors = properties.multiProcessorCount;
-  // Memory that was freed in stream order stays with the pool: asking the driver again costs a
-  // synchronisation.
-  cudaMemPool_t pool = nullptr;
-  check(cudaDeviceGetDefaultMemPool(&pool, index_), "find the memory pool of " + device().str());
-  uint64_t keep_all = UINT64_MAX;
-  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep_all),
-        "configure the memory pool of " + device().str());
 }
 
 size_t CudaBackend::free_bytes() {
@@ -56,32 +49,11 @@ void* CudaBackend::allocate(size_t bytes) {
   if (bytes == 0) return nullptr;
   const DeviceScope scope(index_);
   void* pointer = nullptr;
-  cudaError_t error = cudaMalloc(&pointer, bytes);
-  if (error == cudaErrorMemoryAllocation) {  // the pool may hold enough that nobody uses
-    cudaMemPool_t pool = nullptr;
-    cudaDeviceGetDefaultMemPool(&pool, index_);
-    cudaDeviceSynchronize();
-    cudaMemPoolTrimTo(pool, 0);
-    error = cudaMalloc(&pointer, bytes);
-  }
-  check(error, "allocate " + bytes_text(bytes) + " on " + device().str());
+  check(cudaMalloc(&pointer, bytes), "allocate " + bytes_text(bytes) + " on " + device().str());
   return pointer;
 }
 
 void CudaBackend::free(void* pointer) noexcept { cudaFree(pointer); }
-
-void* CudaBackend::allocate_async(size_t bytes, Stream& stream) {
-  if (bytes == 0) return nullptr;
-  const DeviceScope scope(index_);
-  void* pointer = nullptr;
-  check(cudaMallocAsync(&pointer, bytes, static_cast<cudaStream_t>(stream.native())),
-        "allocate " + bytes_text(bytes) + " on " + device().str());
-  return pointer;
-}
-
-void CudaBackend::free_async(void* pointer, Stream& stream) noexcept {
-  if (pointer) cudaFreeAsync(pointer, static_cast<cudaStream_t>(stream.native()));
-}
 
 void* CudaBackend::allocate_pinned(size_t bytes) {
   if (bytes == 0) return nullptr;

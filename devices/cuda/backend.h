@@ -21,8 +21,6 @@ class CudaBackend final : public DeviceBackend {
 
   void* allocate(size_t bytes) override;
   void free(void* pointer) noexcept override;
-  void* allocate_async(size_t bytes, Stream& stream) override;
-  void free_async(void* pointer, Stream& stream) noexcept override;
   void* allocate_pinned(size_t bytes) override;
   void free_pinned(void* pointer) noexcept override;
   // Whether [pointer, pointer + bytes) lies in memory of allocate_pinned of any device of this

@@ -11,7 +11,6 @@ constexpr cudaMemcpyKind kKindOf[] = {
     cudaMemcpyHostToDevice,    // CopyDirection::host_to_device
     cudaMemcpyDeviceToHost,    // device_to_host
     cudaMemcpyDeviceToDevice,  // device_to_device
-    cudaMemcpyDefault,         // peer: the addresses tell the devices
 };
 
 cudaEvent_t native(Event& event) { return static_cast<CudaEvent&>(event).native(); }

@@ -78,15 +78,15 @@ TEST_P(BackendTest, CopiesGoThereAndBack) {
     const std::vector<char> in = pattern(bytes);
     std::vector<char> out(bytes, 0);
     void* a = device().allocate(bytes);
-    void* b = device().allocate_async(bytes, *stream);
+    void* b = device().allocate(bytes);
     EXPECT_EQ(a == nullptr, bytes == 0);
     stream->copy(a, in.data(), bytes, CopyDirection::host_to_device);
     stream->copy(b, a, bytes, CopyDirection::device_to_device);
     stream->copy(out.data(), b, bytes, CopyDirection::device_to_host);
     EXPECT_EQ(in, out);
-    device().free_async(b, *stream);
     stream->synchronize();
     device().free(a);
+    device().free(b);
   }
 }
 
@@ -185,9 +185,6 @@ TEST_P(BackendTest, ACaptureRefusesPageableCopiesAndWaits) {
 TEST_P(BackendTest, RunningOutOfMemoryIsAnErrorAndNoMore) {
   expect_error(ErrorCode::out_of_memory, "could not allocate",
                [&] { device().allocate(size_t{1} << 50); });
-  const auto stream = device().create_stream();
-  expect_error(ErrorCode::out_of_memory, "could not allocate",
-               [&] { device().allocate_async(size_t{1} << 50, *stream); });
   void* memory = device().allocate(1000);
   EXPECT_NE(memory, nullptr);
   device().free(memory);
