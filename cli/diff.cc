@@ -1,5 +1,3 @@
-#include "placement/diff.h"
-
 #include <algorithm>
 #include <cstdio>
 
@@ -9,7 +7,6 @@
 #include "cli/text.h"
 #include "core/files.h"
 #include "ferry/ferry.h"
-#include "placement/report_reader.h"
 
 namespace ferry::cli {
 namespace {
@@ -20,15 +17,16 @@ struct Args {
   std::vector<std::string> dims;
 };
 
-using Face = std::string (*)(const PlacementDiff& diff, const std::string& before,
-                             const std::string& after);
+using Face = std::string (PlacementDiff::*)(const std::string& before_title,
+                                            const std::string& after_title) const;
 
 struct Format {
   std::string_view name, ending;
   Face face;
 };
-constexpr Format kFormats[] = {
-    {"text", ".txt", diff_text}, {"json", ".json", diff_json}, {"markdown", ".md", diff_markdown}};
+constexpr Format kFormats[] = {{"text", ".txt", &PlacementDiff::text},
+                               {"json", ".json", &PlacementDiff::json},
+                               {"markdown", ".md", &PlacementDiff::markdown}};
 
 Face face_named(const std::string& name) {
   std::vector<std::string> names;
@@ -55,7 +53,7 @@ Face face_of(const Args& args) {
 
 struct Side {
   std::string title;  // "net.onnx on sim:0"
-  std::shared_ptr<const PlacementData> data;
+  Placement placement;
 };
 
 // A report, or the plan of a model for `device`.
@@ -65,9 +63,8 @@ Side side_of(const std::string& path, const std::string& device, const Args& arg
       throw Error(ErrorCode::invalid_argument,
                   "'" + path + "' is a report, which has its devices; -a and -b are for models.");
     }
-    auto report = read_report(read_file(path), path);
-    const std::string title = path + ", " + report->model + " on " + report->request.device.str();
-    return {title, std::move(report)};
+    const Placement report = Placement::from_json(read_file(path), path);
+    return {path + ", " + report.model() + " on " + report.request().device.str(), report};
   }
   const Model model = Model::load(path);
   PlacementArgs own = args.placement;
@@ -75,7 +72,7 @@ Side side_of(const std::string& path, const std::string& device, const Args& arg
   PlacementRequest request = placement_request(own, model);
   request.dims = parse_dims(args.dims);
   require_known_dims(request.dims, model);
-  return {path + " on " + own.device, model.plan(request).data()};
+  return {path + " on " + own.device, model.plan(request)};
 }
 
 int diff(const Args& args) {
@@ -91,16 +88,16 @@ int diff(const Args& args) {
   }
   const Side before = side_of(args.a, args.a_device, args);
   const Side after = side_of(args.b.empty() ? args.a : args.b, args.b_device, args);
-  const PlacementDiff found = ferry::diff(*before.data, *after.data);
-  const std::string text = face(found, before.title, after.title);
+  const PlacementDiff found = ferry::diff(before.placement, after.placement);
+  const std::string text = (found.*face)(before.title, after.title);
   if (args.output.empty()) {
     print(text);
   } else {
     write_output(args.output, text);
-    note(diff_summary(found));
+    note(found.summary());
   }
   if (args.fail_on.empty()) return kOk;
-  const std::vector<std::string> worse = what_is_worse(found);
+  const std::vector<std::string> worse = found.worse();
   for (const std::string& sentence : worse) {
     std::fprintf(stderr, "ferry: worse: %s\n", sentence.c_str());
   }

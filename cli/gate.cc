@@ -10,7 +10,7 @@
 #include "cli/text.h"
 #include "core/human.h"
 #include "ferry/error.h"
-#include "placement/diff.h"
+#include "ferry/placement.h"
 
 namespace ferry::cli {
 namespace {
@@ -22,7 +22,7 @@ std::vector<std::string> fallen_back(const Placement& placement, double, std::st
   std::vector<std::string> offenders;
   std::map<std::string, int> reasons;
   for (const NodePlacement& node : placement.nodes()) {
-    if (!fell_back(*placement.data(), node)) continue;
+    if (!placement.fell_back(node)) continue;
     ++reasons[node.reason];
     offenders.push_back(fmt::format("{} ({}, {})", node.name, node.op, node.reason));
   }

@@ -8,7 +8,6 @@
 #include "cli/report_format.h"
 #include "cli/text.h"
 #include "ferry/ferry.h"
-#include "importer/annotations.h"
 
 namespace ferry::cli {
 namespace {

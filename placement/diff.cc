@@ -1,4 +1,4 @@
-#include "placement/diff.h"
+#include "ferry/diff.h"
 
 #include <fmt/format.h>
 
@@ -140,8 +140,8 @@ std::string sources_of(const NodePlacement& node) {
 }
 
 void compare_nodes(PlacementDiff& out, std::map<std::string, std::string>& new_names) {
-  const auto& before = out.before->nodes;
-  const auto& after = out.after->nodes;
+  const auto& before = out.before.nodes();
+  const auto& after = out.after.nodes();
   Pairs pairs = pair_up<NodePlacement>(
       before, after,
       {[](const NodePlacement& node, bool) {
@@ -166,8 +166,8 @@ void compare_nodes(PlacementDiff& out, std::map<std::string, std::string>& new_n
 }
 
 void compare_copies(PlacementDiff& out, const std::map<std::string, std::string>& new_names) {
-  const auto& before = out.before->copies;
-  const auto& after = out.after->copies;
+  const auto& before = out.before.copies();
+  const auto& after = out.after.copies();
   const auto way = [](const CopyPlacement& copy) {
     return joined({copy.from.str(), copy.to.str(), copy.kind, copy.when});
   };
@@ -195,8 +195,8 @@ void compare_copies(PlacementDiff& out, const std::map<std::string, std::string>
 }
 
 void compare_weights(PlacementDiff& out) {
-  const auto& before = out.before->weights;
-  const auto& after = out.after->weights;
+  const auto& before = out.before.weights();
+  const auto& after = out.after.weights();
   const auto pairs =
       pair_up<WeightPlacement>(before, after,
                                {[](const WeightPlacement& weight, bool) { return weight.name; },
@@ -217,33 +217,34 @@ void compare_weights(PlacementDiff& out) {
 
 // ---- totals -------------------------------------------------------------------------------------
 
-const DevicePlacement* device_of(const PlacementData& data, Device device) {
-  const auto at = std::ranges::find(data.devices, device, &DevicePlacement::device);
-  return at == data.devices.end() ? nullptr : &*at;
+const DevicePlacement* device_of(const Placement& placement, Device device) {
+  const auto at = std::ranges::find(placement.devices(), device, &DevicePlacement::device);
+  return at == placement.devices().end() ? nullptr : &*at;
 }
 
-int fallen_back(const PlacementData& data) {
+int fallen_back(const Placement& placement) {
   return static_cast<int>(std::ranges::count_if(
-      data.nodes, [&](const NodePlacement& node) { return fell_back(data, node); }));
+      placement.nodes(), [&](const NodePlacement& node) { return placement.fell_back(node); }));
 }
 
-std::optional<double> seconds_of(const PlacementData& data) {
-  return data.prediction.seconds > 0 ? std::optional(data.prediction.seconds) : std::nullopt;
+std::optional<double> seconds_of(const Placement& placement) {
+  const double seconds = placement.prediction().seconds;
+  return seconds > 0 ? std::optional(seconds) : std::nullopt;
 }
 
 void compare_totals(PlacementDiff& out) {
   using Unit = Change::Unit;
   std::set<Device> devices;
-  for (const PlacementData* data : {out.before, out.after}) {
-    for (const DevicePlacement& device : data->devices) devices.insert(device.device);
+  for (const Placement* placement : {&out.before, &out.after}) {
+    for (const DevicePlacement& device : placement->devices()) devices.insert(device.device);
   }
   const auto add = [&](std::string name, Unit unit, auto value_of) {
-    out.totals.push_back({std::move(name), unit, value_of(*out.before), value_of(*out.after)});
+    out.totals.push_back({std::move(name), unit, value_of(out.before), value_of(out.after)});
   };
   // What no device has is no line.
   const auto add_of = [&](Device device, const char* what, Unit unit, auto member) {
-    add(what + device.str(), unit, [&](const PlacementData& data) -> std::optional<double> {
-      const DevicePlacement* const found = device_of(data, device);
+    add(what + device.str(), unit, [&](const Placement& placement) -> std::optional<double> {
+      const DevicePlacement* const found = device_of(placement, device);
       return found == nullptr ? 0 : static_cast<double>(member(*found));
     });
     const Change& change = out.totals.back();
@@ -253,8 +254,8 @@ void compare_totals(PlacementDiff& out) {
     add_of(device, "nodes on ", Unit::count, [](const DevicePlacement& d) { return d.nodes; });
   }
   add("nodes that fell back", Unit::count,
-      [](const PlacementData& data) { return std::optional<double>(fallen_back(data)); });
-  const RunCopies before = run_copies(*out.before), after = run_copies(*out.after);
+      [](const Placement& placement) { return std::optional<double>(fallen_back(placement)); });
+  const RunCopies before = out.before.run_copies(), after = out.after.run_copies();
   const auto copies = [&](const char* name, Unit unit, auto value_of) {
     out.totals.push_back({name, unit, static_cast<double>(value_of(before)),
                           static_cast<double>(value_of(after)), unit == Unit::bytes && before.open,
@@ -262,7 +263,7 @@ void compare_totals(PlacementDiff& out) {
   };
   copies("copies of a run", Unit::count, [](const RunCopies& c) { return c.count; });
   copies("bytes of a run", Unit::bytes, [](const RunCopies& c) { return c.bytes(); });
-  if (seconds_of(*out.before) || seconds_of(*out.after)) {
+  if (seconds_of(out.before) || seconds_of(out.after)) {
     add("predicted time of a run", Unit::seconds, seconds_of);
   }
   for (const Device device : devices) {
@@ -275,10 +276,10 @@ void compare_totals(PlacementDiff& out) {
 
 }  // namespace
 
-bool fell_back(const PlacementData& data, const NodePlacement& node) {
+bool Placement::fell_back(const NodePlacement& node) const {
   static constexpr std::string_view kChosen[] = {"requested",    "host_value", "host_port",
                                                  "cheaper_here", "pinned",     "control_flow"};
-  return !data.request.device.is_cpu() && node.device.is_cpu() &&
+  return !request().device.is_cpu() && node.device.is_cpu() &&
          std::ranges::find(kChosen, node.reason) == std::end(kChosen);
 }
 
@@ -291,10 +292,13 @@ bool PlacementDiff::same() const {
          });
 }
 
-PlacementDiff diff(const PlacementData& before, const PlacementData& after) {
+PlacementDiff diff(const Placement& before, const Placement& after) {
+  if (!before.defined() || !after.defined()) {
+    throw Error(ErrorCode::invalid_argument, "diff: a placement is empty; plan() makes one.");
+  }
   PlacementDiff out;
-  out.before = &with_memory(before);
-  out.after = &with_memory(after);
+  out.before = before;
+  out.after = after;
   std::map<std::string, std::string> new_names;
   compare_nodes(out, new_names);
   compare_copies(out, new_names);
@@ -303,23 +307,23 @@ PlacementDiff diff(const PlacementData& before, const PlacementData& after) {
   return out;
 }
 
-std::vector<std::string> what_is_worse(const PlacementDiff& diff) {
+std::vector<std::string> PlacementDiff::worse() const {
   std::vector<std::string> out;
-  const RunCopies before = run_copies(*diff.before), after = run_copies(*diff.after);
-  const int fell_before = fallen_back(*diff.before), fell_after = fallen_back(*diff.after);
+  const RunCopies copies = after.run_copies(), copies_before = before.run_copies();
+  const int fell_before = fallen_back(before), fell_after = fallen_back(after);
   if (fell_after > fell_before) {
     out.push_back(fmt::format("nodes that fell back: {}, before {}", fell_after, fell_before));
   }
-  if (after.count > before.count) {
-    out.push_back(fmt::format("copies of a run: {}, before {}", after.count, before.count));
+  if (copies.count > copies_before.count) {
+    out.push_back(fmt::format("copies of a run: {}, before {}", copies.count, copies_before.count));
   }
-  if (after.bytes() > before.bytes() || (after.open && !before.open)) {
-    out.push_back(fmt::format("bytes of a run: {}{}, before {}", after.bytes(),
-                              after.open ? " and more that only data or trips decide" : "",
-                              before.bytes()));
+  if (copies.bytes() > copies_before.bytes() || (copies.open && !copies_before.open)) {
+    out.push_back(fmt::format("bytes of a run: {}{}, before {}", copies.bytes(),
+                              copies.open ? " and more that only data or trips decide" : "",
+                              copies_before.bytes()));
   }
   // Less than a thousandth is the order of a sum.
-  const auto was = seconds_of(*diff.before), is = seconds_of(*diff.after);
+  const auto was = seconds_of(before), is = seconds_of(after);
   if (was && is && *is > *was * 1.001) {
     out.push_back(fmt::format("predicted time of a run: {}, before {}", human_seconds(*is),
                               human_seconds(*was)));

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/human.h"
-#include "placement/diff.h"
+#include "ferry/diff.h"
 #include "placement/report/facts.h"
 #include "placement/report/markdown.h"
 
@@ -236,17 +236,17 @@ Json pointer_list(const std::vector<const Item*>& items, F item_json) {
 
 }  // namespace
 
-std::string diff_summary(const PlacementDiff& diff) {
-  if (diff.same()) return "the placements are the same";
+std::string PlacementDiff::summary() const {
+  if (same()) return "the placements are the same";
   std::string out;
   const auto add = [&](size_t count, const char* what) {
     if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : "; ", count, what);
   };
-  add(diff.moved.size(), "node(s) moved");
-  add(diff.nodes_added.size(), "node(s) added");
-  add(diff.nodes_gone.size(), "node(s) gone");
-  add(diff.weights_moved.size(), "weight(s) with other homes");
-  for (const Change& change : diff.totals) {
+  add(moved.size(), "node(s) moved");
+  add(nodes_added.size(), "node(s) added");
+  add(nodes_gone.size(), "node(s) gone");
+  add(weights_moved.size(), "weight(s) with other homes");
+  for (const Change& change : totals) {
     const bool is_told = change.name.ends_with("of a run") && change.before != change.after;
     if (!is_told) continue;
     out += fmt::format("{}{} {} -> {}", out.empty() ? "" : "; ", change.name,
@@ -256,17 +256,17 @@ std::string diff_summary(const PlacementDiff& diff) {
   return out.empty() ? "the placements differ in totals alone" : out;
 }
 
-std::string diff_text(const PlacementDiff& diff, const std::string& before,
-                      const std::string& after) {
+std::string PlacementDiff::text(const std::string& before_title,
+                                const std::string& after_title) const {
   std::string out =
-      fmt::format("before  {}\nafter   {}\n{}\n\n", before, after, diff_summary(diff)) +
-      columns_of(total_rows(diff));
-  if (!diff.renamed.empty()) {
+      fmt::format("before  {}\nafter   {}\n{}\n\n", before_title, after_title, summary()) +
+      columns_of(total_rows(*this));
+  if (!renamed.empty()) {
     out += fmt::format(
         "\n{} node(s) have another name, and were paired by operator, sources and order\n",
-        diff.renamed.size());
+        renamed.size());
   }
-  for (const Section& section : sections(diff)) {
+  for (const Section& section : sections(*this)) {
     out += fmt::format("\n{} ({})\n", section.title, section.rows.size()) +
            columns_of(rows_of(section));
     if (!more_of(section).empty()) out += "  " + more_of(section) + "\n";
@@ -274,15 +274,15 @@ std::string diff_text(const PlacementDiff& diff, const std::string& before,
   return out;
 }
 
-std::string diff_markdown(const PlacementDiff& diff, const std::string& before,
-                          const std::string& after) {
-  const std::vector<std::string> worse = what_is_worse(diff);
-  std::string out = fmt::format("### Placement: {}\n\n`{}` → `{}`\n\n", diff_summary(diff),
-                                printable(before), printable(after)) +
-                    markdown_table(total_rows(diff));
-  if (!worse.empty()) out += "\n> [!WARNING]\n> It is worse:\n";
-  for (const std::string& sentence : worse) out += "> - " + sentence + "\n";
-  for (const Section& section : sections(diff)) {
+std::string PlacementDiff::markdown(const std::string& before_title,
+                                    const std::string& after_title) const {
+  const std::vector<std::string> reasons = worse();
+  std::string out = fmt::format("### Placement: {}\n\n`{}` → `{}`\n\n", summary(),
+                                printable(before_title), printable(after_title)) +
+                    markdown_table(total_rows(*this));
+  if (!reasons.empty()) out += "\n> [!WARNING]\n> It is worse:\n";
+  for (const std::string& sentence : reasons) out += "> - " + sentence + "\n";
+  for (const Section& section : sections(*this)) {
     out += fmt::format("\n<details><summary>{} ({})</summary>\n\n", section.title,
                        section.rows.size()) +
            markdown_table(rows_of(section));
@@ -292,40 +292,40 @@ std::string diff_markdown(const PlacementDiff& diff, const std::string& before,
   return out;
 }
 
-std::string diff_json(const PlacementDiff& diff, const std::string& before,
-                      const std::string& after) {
-  Json totals = Json::array();
+std::string PlacementDiff::json(const std::string& before_title,
+                                const std::string& after_title) const {
+  Json total_list = Json::array();
   static constexpr const char* kUnits[] = {"count", "bytes", "seconds"};
-  for (const Change& change : diff.totals) {
+  for (const Change& change : totals) {
     Json entry{{"name", change.name}, {"unit", kUnits[static_cast<int>(change.unit)]}};
     entry["before"] = change.before ? Json(*change.before) : Json();
     entry["after"] = change.after ? Json(*change.after) : Json();
     if (change.open_before || change.open_after) {
       entry["open"] = {{"before", change.open_before}, {"after", change.open_after}};
     }
-    totals.push_back(std::move(entry));
+    total_list.push_back(std::move(entry));
   }
   const Json out{
       {"schema", "ferry.diff/1"},
-      {"before", before},
-      {"after", after},
-      {"same", diff.same()},
-      {"summary", diff_summary(diff)},
-      {"worse", what_is_worse(diff)},
-      {"totals", std::move(totals)},
+      {"before", before_title},
+      {"after", after_title},
+      {"same", same()},
+      {"summary", summary()},
+      {"worse", worse()},
+      {"totals", std::move(total_list)},
       {"nodes",
-       {{"moved", pair_list(diff.moved, node_json)},
-        {"renamed", pair_list(diff.renamed, node_json)},
-        {"added", pointer_list(diff.nodes_added, node_json)},
-        {"gone", pointer_list(diff.nodes_gone, node_json)}}},
+       {{"moved", pair_list(moved, node_json)},
+        {"renamed", pair_list(renamed, node_json)},
+        {"added", pointer_list(nodes_added, node_json)},
+        {"gone", pointer_list(nodes_gone, node_json)}}},
       {"copies",
-       {{"resized", pair_list(diff.copies_resized, copy_json)},
-        {"added", pointer_list(diff.copies_added, copy_json)},
-        {"gone", pointer_list(diff.copies_gone, copy_json)}}},
+       {{"resized", pair_list(copies_resized, copy_json)},
+        {"added", pointer_list(copies_added, copy_json)},
+        {"gone", pointer_list(copies_gone, copy_json)}}},
       {"weights",
-       {{"moved", pair_list(diff.weights_moved, weight_json)},
-        {"added", pointer_list(diff.weights_added, weight_json)},
-        {"gone", pointer_list(diff.weights_gone, weight_json)}}},
+       {{"moved", pair_list(weights_moved, weight_json)},
+        {"added", pointer_list(weights_added, weight_json)},
+        {"gone", pointer_list(weights_gone, weight_json)}}},
   };
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -42,6 +42,7 @@ Placement place(const Graph& graph, const PlacementRequest& request, const Capab
   return Placement(std::move(data));
 }
 
+const std::string& Placement::model() const { return data_->model; }
 const PlacementRequest& Placement::request() const { return data_->request; }
 const std::vector<NodePlacement>& Placement::nodes() const { return data_->nodes; }
 const std::vector<WeightPlacement>& Placement::weights() const { return data_->weights; }

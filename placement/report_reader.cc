@@ -229,4 +229,8 @@ std::shared_ptr<PlacementData> read_report(std::string_view text, std::string_vi
   return read_report(value);
 }
 
+Placement Placement::from_json(std::string_view text, std::string_view file) {
+  return Placement(read_report(text, file));
+}
+
 }  // namespace ferry

@@ -106,7 +106,8 @@ namespace {
 
 // Whether `placed` is of the model `source`: of its structure, and of its weights, not their like.
 bool is_placement_of(const PlacementData& placed, const Graph& source) {
-  if (placed.fingerprint != fingerprint_of(source)) return false;
+  const bool is_report = placed.graph.order().empty() && !source.order().empty();
+  if (is_report || placed.fingerprint != fingerprint_of(source)) return false;
   for (ValueId id = 0; id < source.value_count(); ++id) {
     const Value& value = source.value(id);
     const ValueId there = placed.graph.find_value(value.name);
@@ -124,8 +125,8 @@ Model& Model::to(const Placement& placement) {
     throw Error(ErrorCode::invalid_argument,
                 placement.defined()
                     ? "the placement is of '" + placement.data()->model +
-                          "' as another Model holds it, or held it before its dtype changed: its "
-                          "weights are not this one's. Make it with plan() of this Model."
+                          "' as another Model or a report holds it, or this one before its dtype "
+                          "changed. Make it with plan() of this Model."
                     : "the placement is empty. Make one with plan().")
         .with_model(name());
   }

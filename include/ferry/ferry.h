@@ -1,9 +1,11 @@
 #pragma once
 
 // Everything a program needs of Ferry.
+#include "ferry/annotate.h"
 #include "ferry/calibrate.h"
 #include "ferry/cuda.h"
 #include "ferry/device.h"
+#include "ferry/diff.h"
 #include "ferry/dtype.h"
 #include "ferry/error.h"
 #include "ferry/inspect.h"

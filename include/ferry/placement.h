@@ -286,6 +286,7 @@ class FERRY_API Placement {
   explicit Placement(std::shared_ptr<const PlacementData> data) : data_(std::move(data)) {}
 
   bool defined() const { return data_ != nullptr; }
+  const std::string& model() const;  // its name
   const PlacementRequest& request() const;
   const std::vector<NodePlacement>& nodes() const;  // in execution order, bodies after their node
   const std::vector<WeightPlacement>& weights() const;  // in order of name
@@ -301,6 +302,10 @@ class FERRY_API Placement {
   // Of the model's structure: its nodes, types and names, weights' elements apart.
   const std::string& fingerprint() const;
 
+  // Whether the node is on the CPU because no device that was asked for could have it, rather than
+  // by choice (host_value, host_port, cheaper_here, pinned) or for control flow.
+  bool fell_back(const NodePlacement& node) const;
+
   // One line: "placed 303/312 nodes on cuda:0; 9 on cpu (7 host_value, 2 no_kernel); 3 copies,
   // 7.4 MiB/run".
   std::string summary() const;
@@ -308,6 +313,10 @@ class FERRY_API Placement {
   std::string text() const;
   // Schema ferry.placement/1 (placement/placement.schema.json). Byte-identical for equal input.
   std::string json() const;
+  // Reads json() back, of this version or an earlier one, to compare and to show: no Model takes
+  // it. `file` names the text in messages. Throws Error invalid_argument, naming the place in the
+  // JSON, what was expected there and what came.
+  static Placement from_json(std::string_view text, std::string_view file);
   // Any form, with what a run measured where that is given.
   std::string report(ReportFormat format, const MeasuredRun* measured = nullptr) const;
   // The whole story of one node, or of the copies of one value. Throws Error not_found, with the

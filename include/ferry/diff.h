@@ -5,15 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "placement/placement.h"
+#include "ferry/export.h"
+#include "ferry/placement.h"
 
 // What changed between two placements: of one model on two devices, of two versions of a model, of
 // one model exported twice.
 namespace ferry {
-
-// Whether the node is on the CPU because no device that was asked for could have it, rather than by
-// choice (host_value, host_port, cheaper_here, pinned) or for control flow.
-bool fell_back(const PlacementData& data, const NodePlacement& node);
 
 // Both point into the placements that were compared. They are the same thing: by name and operator,
 // by name, by operator and the ONNX nodes that it came from, or, where names are other ones, by
@@ -39,11 +36,10 @@ struct Change {
   bool open_before = false, open_after = false;  // more may come: data or trips decide
 };
 
-// All lists are in the order of the later placement, then of the earlier one. Valid as long as the
-// two placements are.
-struct PlacementDiff {
-  const PlacementData* before = nullptr;
-  const PlacementData* after = nullptr;
+// All lists are in the order of the later placement, then of the earlier one, and point into the
+// two, which are held here.
+struct FERRY_API PlacementDiff {
+  Placement before, after;
   std::vector<NodePair> moved;    // on another device now
   std::vector<NodePair> renamed;  // paired although their names differ
   std::vector<const NodePlacement*> nodes_gone, nodes_added;
@@ -55,23 +51,20 @@ struct PlacementDiff {
 
   // True when nothing above differs.
   bool same() const;
+  // A sentence for each way in which the later placement is worse: more nodes fell back to the CPU,
+  // more copies or bytes in a run, a longer predicted time. Empty when it is not.
+  std::vector<std::string> worse() const;
+
+  std::string summary() const;  // one line
+  // For people, for a pull request (tables in GitHub's dialect), and for programs (schema
+  // ferry.diff/1: the titles, `same`, `worse`, and every list above in full). The titles are what
+  // the reader calls the two: "net.onnx on cpu".
+  std::string text(const std::string& before_title, const std::string& after_title) const;
+  std::string markdown(const std::string& before_title, const std::string& after_title) const;
+  std::string json(const std::string& before_title, const std::string& after_title) const;
 };
 
-PlacementDiff diff(const PlacementData& before, const PlacementData& after);
-
-// A sentence for each way in which the later placement is worse: more nodes fell back to the CPU,
-// more copies or bytes in a run, a longer predicted time. Empty when it is not.
-std::vector<std::string> what_is_worse(const PlacementDiff& diff);
-
-// Faces (diff_report.cc). The names are what the reader calls the two: "net.onnx on cpu".
-std::string diff_summary(const PlacementDiff& diff);  // one line
-std::string diff_text(const PlacementDiff& diff, const std::string& before,
-                      const std::string& after);
-// Tables for a pull request, in GitHub's dialect.
-std::string diff_markdown(const PlacementDiff& diff, const std::string& before,
-                          const std::string& after);
-// Schema ferry.diff/1: the names, `same`, `worse`, and every list above in full.
-std::string diff_json(const PlacementDiff& diff, const std::string& before,
-                      const std::string& after);
+// Throws Error invalid_argument where one of the two is not defined().
+FERRY_API PlacementDiff diff(const Placement& before, const Placement& after);
 
 }  // namespace ferry
