@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/human.h"
+#include "ferry/error.h"
 
 namespace ferry {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "executor/plan/plan.h"
 #include "executor/run/scope.h"
+#include "ferry/error.h"
 
 namespace ferry {
 

@@ -13,6 +13,7 @@
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
+#include "placement/cost_model.h"
 #include "placement/fingerprint.h"
 
 namespace ferry {

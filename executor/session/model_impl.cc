@@ -13,6 +13,8 @@
 #include "executor/plan/memory_use.h"
 #include "executor/session/inputs.h"
 #include "ferry/error.h"
+#include "graph/rewrite/rewrite.h"
+#include "placement/cost_model.h"
 
 namespace ferry {
 
@@ -55,12 +57,12 @@ class Model::Impl::Lease {
 
   // The run succeeded: both can serve again.
   void give_back() {
-    constexpr size_t kIdleStates = 8;
+    constexpr size_t kOwnedStates = 8;
     scope_->ledger = nullptr;
     scope_->trace = nullptr;
     scope_->stop = {};
     const std::lock_guard lock(model_.mutex);
-    if (model_.idle_states.size() == kIdleStates) {
+    if (model_.idle_states.size() == kOwnedStates) {
       model_.idle_states.erase(model_.idle_states.begin());
     }
     model_.idle_states.push_back(std::move(state_));
@@ -69,13 +71,13 @@ class Model::Impl::Lease {
 
  private:
   Impl& model_;
-  IdleState state_;
+  OwnedState state_;
   std::unique_ptr<RunScope> scope_;
 };
 
-Model::Impl::IdleState Model::Impl::new_state(std::shared_ptr<const Plan> plan,
-                                              const StopSignal& stop) {
-  IdleState out;
+Model::Impl::OwnedState Model::Impl::new_state(std::shared_ptr<const Plan> plan,
+                                               const StopSignal& stop) {
+  OwnedState out;
   if (!request.memory_limits.empty()) {
     DeviceRoom::Bytes available;
     for (const auto& [device, limit] : request.memory_limits) {

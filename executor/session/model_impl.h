@@ -29,32 +29,11 @@ struct Model::Impl : PlanServices {
   ThreadPool& threads() override { return pool; }
   const WorkSite* site(const Node& node) override;
 
-  // What the request gives for `graph`; moves nothing. Thread-safe.
-  static Placement place(const Graph& graph, const PlacementRequest& request);
-  void apply(Placement next);
-  Placed placed_as(Placement placement);
-  // The plans of the graph that delivers what `options` wants where it wants it. Throws Error
-  // not_found, invalid_argument, device_missing.
-  std::shared_ptr<PlanCache> plans_for(const RunOptions& options);
-  Outputs run(const Inputs& inputs, const RunOptions& options);
-
-  // A RunState and a RunScope for one run; given back unless the run failed.
-  class Lease;
-
-  Graph graph;  // rewritten, device-neutral
-  ThreadPool pool;
-  WeightStore weights;
-
-  // Where the model is: what was asked for, and the placement and its plans, made when they are
-  // first needed.
+  // A placement and its plans.
   struct Placed {
     Placement placement;
     std::shared_ptr<PlanCache> plans;
   };
-  PlacementRequest request;
-  std::unique_ptr<Lazy<Placed>> current = std::make_unique<Lazy<Placed>>();
-  const Placed& placed();
-
   // Parts of the placed graph, or placements that deliver elsewhere, for runs that ask for them.
   struct Variant {
     std::vector<std::string> outputs;
@@ -62,18 +41,38 @@ struct Model::Impl : PlanServices {
     std::shared_ptr<Lazy<std::shared_ptr<PlanCache>>> plans =
         std::make_shared<Lazy<std::shared_ptr<PlanCache>>>();
   };
-  Variant variant_of(const std::vector<std::string>& outputs, Device outputs_on);
-
-  mutable std::mutex mutex;       // guards the three lists
-  std::vector<Variant> variants;  // most recently used first
   // A RunState, and its share of the devices' memory limits, which goes after it.
-  struct IdleState {
+  struct OwnedState {
     std::shared_ptr<const void> room;
     std::unique_ptr<RunState> state;
   };
-  IdleState new_state(std::shared_ptr<const Plan> plan, const StopSignal& stop);
+  // An OwnedState and a RunScope for one run; given back unless the run failed.
+  class Lease;
+
+  // What the request gives for `graph`; moves nothing. Thread-safe.
+  static Placement place(const Graph& graph, const PlacementRequest& request);
+  void apply(Placement next);
+  Placed placed_as(Placement placement);
+  const Placed& placed();
+  Variant variant_of(const std::vector<std::string>& outputs, Device outputs_on);
+  // The plans of the graph that delivers what `options` wants where it wants it. Throws Error
+  // not_found, invalid_argument, device_missing.
+  std::shared_ptr<PlanCache> plans_for(const RunOptions& options);
+  OwnedState new_state(std::shared_ptr<const Plan> plan, const StopSignal& stop);
+  Outputs run(const Inputs& inputs, const RunOptions& options);
+
+  Graph graph;  // rewritten, device-neutral
+  ThreadPool pool;
+  WeightStore weights;
+
+  // Where the model is: as `request` says, placed when that is first needed.
+  PlacementRequest request;
+  std::unique_ptr<Lazy<Placed>> current = std::make_unique<Lazy<Placed>>();
   std::shared_ptr<DeviceRoom> room = std::make_shared<DeviceRoom>();
-  std::vector<IdleState> idle_states;  // least recently used first
+
+  mutable std::mutex mutex;             // guards the three lists
+  std::vector<Variant> variants;        // most recently used first
+  std::vector<OwnedState> idle_states;  // least recently used first
   std::vector<std::unique_ptr<RunScope>> idle_scopes;
 
   std::mutex sites_mutex;  // taken while plans are made

@@ -10,7 +10,7 @@ namespace ferry::cpu {
 namespace {
 
 struct State : KernelState {
-  explicit State(const AxisView& view) : view(view) {}
+  explicit State(const AxisView& lines) : view(lines) {}
   AxisView view;
   bool exclusive = false, reverse = false;
   void (*run)(const State&, const RunContext&) = nullptr;

@@ -22,7 +22,7 @@
 #include "tests/fuzz/run_one.h"
 
 // Sizes that a mutant asks for and no machine has are refused, as the system would refuse them.
-extern "C" const char* __asan_default_options();
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "max_allocation_size_mb=1024:allocator_may_return_null=1:hard_rss_limit_mb=6144";
 }
