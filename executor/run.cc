@@ -123,7 +123,7 @@ class RunState::DynamicStep {
     }
     if (found->aliasing != Aliasing::view) {
       StepPrepare step_prepare(services, facts_, device_, weights_);
-      state = found->prepare(facts_, step_prepare);
+      state = prepare_kernel(*found, facts_, step_prepare);
       uploaded = step_prepare.uploaded();
       if (!workspace || workspace->bytes() < step_prepare.workspace()) {
         workspace = allocate_on(device_, step_prepare.workspace());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "devices/copy.h"
+#include "kernels/sizes.h"
 
 namespace ferry {
 
@@ -55,6 +56,12 @@ const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFact
   }
   if (why != nullptr) *why = std::move(nearest);
   return nullptr;
+}
+
+std::unique_ptr<KernelState> prepare_kernel(const Kernel& kernel, const NodeFacts& node,
+                                            Prepare& prepare) {
+  check_sizes(node);
+  return kernel.prepare(node, prepare);
 }
 
 }  // namespace ferry

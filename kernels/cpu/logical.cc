@@ -38,8 +38,12 @@ std::unique_ptr<KernelState> prepare_comparison(const NodeFacts& node, Prepare&)
 template <typename Op>
 constexpr std::array<Kernel, 2> comparison(std::string_view op) {
   constexpr PrepareFunction kPrepare = prepare_comparison<Op, NumericTypes>;
-  return {Kernel{.op = op, .types = kDirect, .prepare = kPrepare, .run = run_row_kernel},
-          low_float_row<kPrepare, run_row_kernel>(op)};
+  return {Kernel{.op = op,
+                 .types = kDirect,
+                 .prepare = kPrepare,
+                 .run = run_row_kernel,
+                 .supports = broadcastable<2>},
+          low_float_row<kPrepare, run_row_kernel>(op, broadcastable<2>)};
 }
 
 template <typename Op>
@@ -48,6 +52,7 @@ constexpr std::array<Kernel, 1> boolean_row(std::string_view op) {
                  .types = kBool,
                  .prepare = prepare_comparison<Op, TypeList<bool>>,
                  .run = run_row_kernel,
+                 .supports = broadcastable<2>,
                  .aliasing = Aliasing::in_place}};
 }
 
@@ -56,11 +61,13 @@ constexpr std::array<Kernel, 2> kEqual{
            .types = kBool,
            .prepare = prepare_comparison<Equal, TypeList<bool>>,
            .run = run_row_kernel,
+           .supports = broadcastable<2>,
            .aliasing = Aliasing::in_place},
     Kernel{.op = "Equal",
            .types = kString,
            .prepare = prepare_comparison<Equal, TypeList<std::string>>,
-           .run = run_row_kernel}};
+           .run = run_row_kernel,
+           .supports = broadcastable<2>}};
 
 // ---- bits ---------------------------------------------------------------------------------------
 
@@ -112,6 +119,7 @@ constexpr std::array<Kernel, 1> bitwise(std::string_view op) {
                  .types = kIntTypes,
                  .prepare = prepare_bits<Bitwise<F>, IntTypes>,
                  .run = run_row_kernel,
+                 .supports = broadcastable<2>,
                  .aliasing = Aliasing::in_place}};
 }
 
@@ -119,6 +127,7 @@ constexpr std::array<Kernel, 2> kBits{Kernel{.op = "BitShift",
                                              .types = kUnsignedTypes,
                                              .prepare = prepare_shift,
                                              .run = run_row_kernel,
+                                             .supports = broadcastable<2>,
                                              .aliasing = Aliasing::in_place},
                                       Kernel{.op = "BitwiseNot",
                                              .types = kIntTypes,
@@ -209,11 +218,12 @@ Support movable_branches(const NodeFacts& node) {
   return Support::no(ReasonCode::dtype, "input 1 is " + std::string(to_string(dtype)));
 }
 
-constexpr std::array<Kernel, 1> kWhere{Kernel{.op = "Where",
-                                              .types = kBool,
-                                              .prepare = prepare_where,
-                                              .run = run_where_kernel,
-                                              .supports = movable_branches}};
+constexpr std::array<Kernel, 1> kWhere{
+    Kernel{.op = "Where",
+           .types = kBool,
+           .prepare = prepare_where,
+           .run = run_where_kernel,
+           .supports = all_of<movable_branches, broadcastable<3>>}};
 
 constexpr auto kKernels =
     join(boolean_row<And>("And"), kBits, bitwise<std::bit_and<>>("BitwiseAnd"),

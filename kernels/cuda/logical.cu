@@ -73,8 +73,7 @@ struct State : KernelState {
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
   state->dtype = node.input(0).dtype;
-  state->walk =
-      broadcast_walk<2>(node.output(0).shape, {&node.input(0).shape, &node.input(1).shape});
+  state->walk = broadcast_walk<2>(node);
   return state;
 }
 
@@ -111,7 +110,11 @@ void run_not(const KernelState* state, const RunContext& context) {
 
 template <typename Op, typename Types>
 constexpr Kernel predicate(std::string_view op) {
-  return {.op = op, .types = type_set(Types()), .prepare = prepare, .run = run<Op, Types>};
+  return {.op = op,
+          .types = type_set(Types()),
+          .prepare = prepare,
+          .run = run<Op, Types>,
+          .supports = walkable<2>};
 }
 
 constexpr Kernel kKernels[] = {
@@ -125,6 +128,7 @@ constexpr Kernel kKernels[] = {
      .types = kBool,
      .prepare = prepare_not,
      .run = run_not,
+     .supports = countable,
      .aliasing = Aliasing::in_place},
     predicate<Or, BoolTypes>("Or"),
     predicate<Xor, BoolTypes>("Xor"),

@@ -141,6 +141,11 @@ Plan plan_for(const NodeFacts& node) {
   return plan;
 }
 
+Support reducible(const NodeFacts& node) {
+  const Support support = countable(node);
+  return support.ok ? within_axes(node, kMaxAxes, [&] { plan_for(node); }) : support;
+}
+
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
   state->dtype = node.input(0).dtype;
@@ -174,6 +179,7 @@ constexpr Kernel reduction(std::string_view op) {
           .types = type_set(typename Op::Types()),
           .prepare = prepare,
           .run = run<Op>,
+          .supports = reducible,
           .host_inputs = {1}};
 }
 

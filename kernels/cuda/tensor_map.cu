@@ -100,8 +100,7 @@ struct WhereState : KernelState {
 
 std::unique_ptr<KernelState> prepare_where(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<WhereState>();
-  state->walk = broadcast_walk<3>(
-      node.output(0).shape, {&node.input(0).shape, &node.input(1).shape, &node.input(2).shape});
+  state->walk = broadcast_walk<3>(node);
   state->dtype = node.input(1).dtype;
   return state;
 }
@@ -127,13 +126,17 @@ constexpr Kernel kKernels[] = {
      .types = type_set(CastTypes()),
      .prepare = prepare_count,
      .run = run_cast,
-     .supports = casts_to},
-    {.op = "IsNaN", .types = kFloatTypes, .prepare = prepare_count, .run = run_is_nan},
+     .supports = all_of<countable, casts_to>},
+    {.op = "IsNaN",
+     .types = kFloatTypes,
+     .prepare = prepare_count,
+     .run = run_is_nan,
+     .supports = countable},
     {.op = "Where",
      .types = kBool,
      .prepare = prepare_where,
      .run = run_where,
-     .supports = selects_bytes},
+     .supports = all_of<selects_bytes, walkable<3>>},
 };
 
 }  // namespace
