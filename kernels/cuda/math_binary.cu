@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/cuda/arithmetic.h"
+#include "kernels/cuda/cast.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
@@ -110,8 +111,13 @@ struct PowMap {
   __device__ void operator()(uint32_t index) const {
     int64_t at[2];
     walk.offsets(index, at);
-    out[index] = static_cast<T>(Pow::apply(static_cast<Work>(static_cast<Compute<T>>(base[at[0]])),
-                                           load_as<Work>(exponent, exponent_dtype, at[1]), faults));
+    const Work power = Pow::apply(static_cast<Work>(static_cast<Compute<T>>(base[at[0]])),
+                                  load_as<Work>(exponent, exponent_dtype, at[1]), faults);
+    if constexpr (std::is_integral_v<T>) {
+      out[index] = cast<T>(power);
+    } else {
+      out[index] = static_cast<T>(power);
+    }
   }
 };
 
