@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "devices/copy.h"
+#include "ferry/error.h"
 #include "kernels/sizes.h"
 
 namespace ferry {
@@ -60,8 +61,14 @@ const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFact
 
 std::unique_ptr<KernelState> prepare_kernel(const Kernel& kernel, const NodeFacts& node,
                                             Prepare& prepare) {
-  check_sizes(node);
-  return kernel.prepare(node, prepare);
+  try {
+    check_sizes(node);
+    return kernel.prepare(node, prepare);
+  } catch (const Error& error) {
+    // Sizes whose product overflows (numel_of) are the node's, not an argument of the caller.
+    if (error.code() != ErrorCode::invalid_argument) throw;
+    throw Error(ErrorCode::runtime, error.message());
+  }
 }
 
 }  // namespace ferry

@@ -1,6 +1,7 @@
 // Comparisons and Boolean algebra, and Where, which reads their results.
 #include <functional>
 
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
@@ -29,6 +30,11 @@ using And = Comparison<std::logical_and<>>;
 using Or = Comparison<std::logical_or<>>;
 using Xor = Comparison<std::not_equal_to<>>;
 
+template <typename Op>
+std::unique_ptr<KernelState> prepare_boolean(const NodeFacts& node, Prepare&) {
+  return prepare_row(node, row<Op, BoolByte, bool>);
+}
+
 template <typename Op, typename Types>
 std::unique_ptr<KernelState> prepare_comparison(const NodeFacts& node, Prepare&) {
   return prepare_row(node, visit(node.input(0).dtype, Types(),
@@ -50,7 +56,7 @@ template <typename Op>
 constexpr std::array<Kernel, 1> boolean_row(std::string_view op) {
   return {Kernel{.op = op,
                  .types = kBool,
-                 .prepare = prepare_comparison<Op, TypeList<bool>>,
+                 .prepare = prepare_boolean<Op>,
                  .run = run_row_kernel,
                  .supports = broadcastable<2>,
                  .aliasing = Aliasing::in_place}};
@@ -59,7 +65,7 @@ constexpr std::array<Kernel, 1> boolean_row(std::string_view op) {
 constexpr std::array<Kernel, 2> kEqual{
     Kernel{.op = "Equal",
            .types = kBool,
-           .prepare = prepare_comparison<Equal, TypeList<bool>>,
+           .prepare = prepare_boolean<Equal>,
            .run = run_row_kernel,
            .supports = broadcastable<2>,
            .aliasing = Aliasing::in_place},
@@ -148,7 +154,7 @@ std::unique_ptr<KernelState> prepare_not(const NodeFacts& node, Prepare&) {
 }
 
 void run_not(const KernelState* kernel_state, const RunContext& context) {
-  const bool* in = context.input<bool>(0);
+  const BoolByte* in = context.input<BoolByte>(0);
   bool* out = context.output<bool>(0);
   for_range(context, static_cast<const NotState*>(kernel_state)->count, 1,
             [&](int64_t begin, int64_t end) {
@@ -172,7 +178,7 @@ struct WhereState : KernelState {
 
 template <typename T>
 void run_where(const WhereState& state, const RunContext& context) {
-  const bool* condition = context.input<bool>(0);
+  const BoolByte* condition = context.input<BoolByte>(0);
   const T* x = context.input<T>(1);
   const T* y = context.input<T>(2);
   T* out = context.output<T>(0);

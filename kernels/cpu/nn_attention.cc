@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -100,7 +101,7 @@ void add_bias(const State& state, const RunContext& context, int64_t b, int64_t 
         if (j >= state.mask_steps) {
           row[j] = kMasked;
         } else if (state.mask_is_bool) {
-          if (!context.input<bool>(3)[at]) row[j] = kMasked;
+          if (!context.input<BoolByte>(3)[at]) row[j] = kMasked;
         } else {
           row[j] += context.input<T>(3)[at];
         }

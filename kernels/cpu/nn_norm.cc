@@ -4,6 +4,7 @@
 #include <random>
 
 #include "core/convert.h"
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -284,7 +285,7 @@ void run_dropout(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const DropoutState*>(kernel_state);
   bool* mask = state.mask ? context.output<bool>(1) : nullptr;
   const double ratio = state.ratio.as_double(context, 0.5);
-  const bool training = state.training.value(context, false);
+  const bool training = state.training.value(context, BoolByte{0});
   if (!training || ratio == 0) {
     if (context.inputs[0] != context.outputs[0] && state.count > 0) {
       std::copy_n(context.input<std::byte>(0), dtype_bytes(state.dtype, state.count),

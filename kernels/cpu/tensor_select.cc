@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/convert.h"
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/index.h"
@@ -144,9 +145,10 @@ template <typename T>
 void run_compress(const CompressState& state, const RunContext& context) {
   const AxisView view =
       state.flat ? AxisView(Shape{numel_of(state.input)}, 0) : AxisView(state.input, state.axis);
-  const bool* condition = context.input<bool>(1);
+  const BoolByte* condition = context.input<BoolByte>(1);
   const int64_t considered = std::min(state.conditions, view.size);
-  const int64_t kept = std::count(condition, condition + considered, true);
+  const int64_t kept =
+      std::count_if(condition, condition + considered, [](bool chosen) { return chosen; });
   Shape shape = state.flat ? Shape{kept} : state.input;
   if (!state.flat) shape[state.axis] = kept;
   if (state.promised >= 0 && state.promised != kept) {

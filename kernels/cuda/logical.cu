@@ -88,9 +88,9 @@ void run(const KernelState* kernel_state, const RunContext& context) {
 }
 
 struct NotMap {
-  const bool* in;
+  const uint8_t* in;  // any byte may come
   bool* out;
-  __device__ void operator()(uint32_t index) const { out[index] = !in[index]; }
+  __device__ void operator()(uint32_t index) const { out[index] = in[index] == 0; }
 };
 
 struct NotState : KernelState {
@@ -105,7 +105,7 @@ std::unique_ptr<KernelState> prepare_not(const NodeFacts& node, Prepare&) {
 
 void run_not(const KernelState* state, const RunContext& context) {
   launch_map(context, static_cast<const NotState*>(state)->count,
-             NotMap{context.input<bool>(0), context.output<bool>(0)});
+             NotMap{context.input<uint8_t>(0), context.output<bool>(0)});
 }
 
 template <typename Op, typename Types>

@@ -422,8 +422,7 @@ TEST(SizesTest, RefusesMovesThatLeaveTheInput) {
       {"value", {"Pad", pad, {x, ints({0, 0, 0, 1}), zeros({0})}, {of({2, 4})}}, "constant_value"},
       {"block",
        {"DepthToSpace", block(int64_t{1} << 32), {zeros({1, 4, 1, 1})}, {of({1, 1, 2, 2})}},
-       "2^63",
-       ErrorCode::invalid_argument},
+       "2^63"},
       {"channels",
        {"DepthToSpace", block(2), {zeros({1, 3, 1, 1})}, {of({1, 1, 2, 2})}},
        "channels"},
@@ -588,15 +587,13 @@ TEST(SizesTest, RefusesWorkspacesThatOverflow) {
         form,
         {of({1, 1, side, 1}), of({1, 1, 2 * side, 1}), of({1, 1, 2 * side, 1})},
         {of({1, 1, side, 1})}},
-       "",
-       ErrorCode::invalid_argument},
+       ""},
       {"columns",
        {"ConvTranspose",
         conv_form(1),
         {of({1, 1, side}), of({1, side, side})},
         {of({1, side, 2 * side - 1})}},
-       "",
-       ErrorCode::invalid_argument},
+       ""},
   });
 }
 
