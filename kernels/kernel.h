@@ -90,7 +90,8 @@ class BodyRunner {
   virtual std::vector<Tensor> run(int body, std::span<const Tensor> inputs) = 0;
 };
 
-// Gives memory to outputs whose shape is known only now.
+// Gives memory to outputs whose shape is known only now. run() makes each such output that is
+// present, once, with allocate() or set().
 class OutputAllocator {
  public:
   virtual ~OutputAllocator() = default;
