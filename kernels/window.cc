@@ -83,7 +83,9 @@ Window make(const NodeFacts& node, const std::vector<int64_t>& kernel, const Sha
     std::optional<int64_t> product = 1;
     for (const Window::Axis& axis : window.axes) {
       product = checked_mul(*product, axis.*size);
-      if (!product) too_far(0, "more than 2^63 positions with", axis.*size);
+      if (product) continue;
+      throw Error(ErrorCode::unsupported, "the sizes of a window have a product of 2^63 or more, " +
+                                              std::to_string(axis.*size) + " among them");
     }
   }
   return window;
