@@ -6,11 +6,12 @@ namespace ferry {
 namespace {
 
 std::string sentence(const std::string& message, const std::string& node, const std::string& op,
-                     const std::string& model) {
+                     const std::string& inputs, const std::string& model) {
   std::string place;
   if (!model.empty()) place += model;
   if (!node.empty()) place += (place.empty() ? "" : ", ") + std::string("node '") + node + "'";
   if (!op.empty()) place += (place.empty() ? "" : " ") + std::string("(") + op + ")";
+  if (!inputs.empty()) place += " of " + inputs;
   return place.empty() ? message : place + ": " + message;
 }
 
@@ -30,22 +31,23 @@ Error::Error(ErrorCode code, std::string message)
     : std::runtime_error(message), code_(code), message_(std::move(message)) {}
 
 Error::Error(ErrorCode code, std::string message, std::string node, std::string op,
-             std::string model)
-    : std::runtime_error(sentence(message, node, op, model)),
+             std::string inputs, std::string model)
+    : std::runtime_error(sentence(message, node, op, inputs, model)),
       code_(code),
       message_(std::move(message)),
       node_(std::move(node)),
       op_(std::move(op)),
+      inputs_(std::move(inputs)),
       model_(std::move(model)) {}
 
-Error Error::with_node(std::string node, std::string op) const {
+Error Error::with_node(std::string node, std::string op, std::string inputs) const {
   if (!node_.empty() || !op_.empty()) return *this;
-  return Error(code_, message_, std::move(node), std::move(op), model_);
+  return Error(code_, message_, std::move(node), std::move(op), std::move(inputs), model_);
 }
 
 Error Error::with_model(std::string model) const {
   if (!model_.empty()) return *this;
-  return Error(code_, message_, node_, op_, std::move(model));
+  return Error(code_, message_, node_, op_, inputs_, std::move(model));
 }
 
 }  // namespace ferry

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "devices/copy.h"
+#include "ferry/error.h"
+#include "kernels/sizes.h"
 
 namespace ferry {
 
@@ -55,6 +57,18 @@ const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFact
   }
   if (why != nullptr) *why = std::move(nearest);
   return nullptr;
+}
+
+std::unique_ptr<KernelState> prepare_kernel(const Kernel& kernel, const NodeFacts& node,
+                                            Prepare& prepare) {
+  try {
+    check_sizes(node);
+    return kernel.prepare(node, prepare);
+  } catch (const Error& error) {
+    // Sizes whose product overflows (numel_of) are the node's, not an argument of the caller.
+    if (error.code() != ErrorCode::invalid_argument) throw;
+    throw Error(ErrorCode::runtime, error.message());
+  }
 }
 
 }  // namespace ferry

@@ -48,7 +48,9 @@ struct NodeFacts {
 
   const TensorFacts& input(int i) const { return inputs[i]; }
   const TensorFacts& output(int i) const { return outputs[i]; }
-  bool has_input(int i) const { return i < static_cast<int>(inputs.size()) && inputs[i].present; }
+  bool has_input(int i) const {
+    return i >= 0 && i < static_cast<int>(inputs.size()) && inputs[i].present;
+  }
   bool has_output(int i) const {
     return i < static_cast<int>(outputs.size()) && outputs[i].present;
   }
@@ -88,8 +90,8 @@ class BodyRunner {
   virtual std::vector<Tensor> run(int body, std::span<const Tensor> inputs) = 0;
 };
 
-// Gives memory to outputs whose shape is known only now: the kernel asks for it for every late
-// output that is present.
+// Gives memory to late outputs, whose shape is known only now: run() makes each that is present,
+// once, with allocate() or set().
 class OutputAllocator {
  public:
   virtual ~OutputAllocator() = default;
@@ -163,5 +165,10 @@ std::span<const KernelFamily> cpu_kernels();
 // nearest row refused.
 const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFacts& node,
                           Support* why = nullptr);
+
+// kernel.prepare() once the sizes of the node's inputs are known to fit together (kernels/sizes.h),
+// which a kernel may take for granted. Throws Error runtime where they do not.
+std::unique_ptr<KernelState> prepare_kernel(const Kernel& kernel, const NodeFacts& node,
+                                            Prepare& prepare);
 
 }  // namespace ferry

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "kernels/limits.h"
 
 // Operators that move elements as strided copies: Concat, Expand, Slice, Split, Tile, Transpose.
 // What they copy is worked out here; a device says how it copies.
@@ -32,7 +33,8 @@ std::vector<Move> split_moves(const NodeFacts& node);
 std::vector<Move> tile_moves(const NodeFacts& node);
 std::vector<Move> transpose_moves(const NodeFacts& node);
 
-// How a device copies: kMake prepares the moves of elements of a dtype, kRun does them.
+// How a device copies: kMake prepares the moves of elements of a dtype, kRun does them. kMake
+// throws Error unsupported where more than kMaxAxes axes of a move do not merge.
 using MakeMoves = std::unique_ptr<KernelState> (*)(DType dtype, std::vector<Move> moves);
 using RunMoves = void (*)(const KernelState* state, const RunContext& context);
 
@@ -41,36 +43,39 @@ std::unique_ptr<KernelState> prepare_moves(const NodeFacts& node, Prepare&) {
   return kMake(node.input(0).dtype, kMoves(node));
 }
 
-// The rows of a device that copies elements of `types`.
-template <MakeMoves kMake, RunMoves kRun>
+template <MakeMoves kMake, size_t kMaxAxes, Support (*kSupports)(const NodeFacts&),
+          std::vector<Move> (*kMoves)(const NodeFacts&)>
+Support supports_moves(const NodeFacts& node) {
+  const Support support = kSupports(node);
+  // A move may have two axes for one of the node's, as those of Tile.
+  return support.ok
+             ? within_axes(node, kMaxAxes / 2, [&] { kMake(node.input(0).dtype, kMoves(node)); })
+             : support;
+}
+
+template <MakeMoves kMake, RunMoves kRun, size_t kMaxAxes, Support (*kSupports)(const NodeFacts&),
+          std::vector<Move> (*kMoves)(const NodeFacts&)>
+constexpr Kernel move_row(std::string_view op, TypeSet types, Ports host_inputs) {
+  return {.op = op,
+          .types = types,
+          .prepare = prepare_moves<kMake, kMoves>,
+          .run = kRun,
+          .supports = supports_moves<kMake, kMaxAxes, kSupports, kMoves>,
+          .host_inputs = host_inputs};
+}
+
+// The rows of a device that copies elements of `types` and of nodes that kSupports has nothing
+// against.
+template <MakeMoves kMake, RunMoves kRun, size_t kMaxAxes, Support (*kSupports)(const NodeFacts&)>
 constexpr std::array<Kernel, 6> move_kernels(TypeSet types) {
-  return {{
-      {.op = "Concat", .types = types, .prepare = prepare_moves<kMake, concat_moves>, .run = kRun},
-      {.op = "Expand",
-       .types = types,
-       .prepare = prepare_moves<kMake, expand_moves>,
-       .run = kRun,
-       .host_inputs = {1}},
-      {.op = "Slice",
-       .types = types,
-       .prepare = prepare_moves<kMake, slice_moves>,
-       .run = kRun,
-       .host_inputs = {1, 2, 3, 4}},
-      {.op = "Split",
-       .types = types,
-       .prepare = prepare_moves<kMake, split_moves>,
-       .run = kRun,
-       .host_inputs = {1}},
-      {.op = "Tile",
-       .types = types,
-       .prepare = prepare_moves<kMake, tile_moves>,
-       .run = kRun,
-       .host_inputs = {1}},
-      {.op = "Transpose",
-       .types = types,
-       .prepare = prepare_moves<kMake, transpose_moves>,
-       .run = kRun},
-  }};
+  return {
+      move_row<kMake, kRun, kMaxAxes, kSupports, concat_moves>("Concat", types, {}),
+      move_row<kMake, kRun, kMaxAxes, kSupports, expand_moves>("Expand", types, {1}),
+      move_row<kMake, kRun, kMaxAxes, kSupports, slice_moves>("Slice", types, {1, 2, 3, 4}),
+      move_row<kMake, kRun, kMaxAxes, kSupports, split_moves>("Split", types, {1}),
+      move_row<kMake, kRun, kMaxAxes, kSupports, tile_moves>("Tile", types, {1}),
+      move_row<kMake, kRun, kMaxAxes, kSupports, transpose_moves>("Transpose", types, {}),
+  };
 }
 
 }  // namespace ferry

@@ -5,19 +5,20 @@
 
 #include "kernels/host_device.h"
 #include "kernels/kernel.h"
+#include "kernels/scalar.h"
 
 namespace ferry {
 
 enum class PadMode : uint8_t { constant, edge, reflect, wrap };
 
-// Pad (ONNX 25). Throws Error runtime for an axis that the input lacks, and for an input without
-// elements where there is no constant.
+// Pad (ONNX 25). Throws Error runtime for an axis that the input lacks, for pads that do not give
+// the output, and for an input without elements where there is no constant.
 struct PadForm {
   explicit PadForm(const NodeFacts& node);
 
   PadMode mode = PadMode::constant;
   Shape input, output;
-  bool has_value = false;       // input 2, the constant; else zeros
+  ScalarInput value;            // input 2, the constant; else zeros
   std::vector<int64_t> before;  // elements that are put before each axis; negative: cut off
 };
 

@@ -5,8 +5,25 @@
 #include <type_traits>
 
 #include "ferry/error.h"
+#include "kernels/scalar.h"
 
 namespace ferry {
+
+// What the kernels of Range read, and where they write.
+struct RangeForm {
+  RangeForm() = default;
+  explicit RangeForm(const NodeFacts& node);
+
+  // Memory for `count` elements: the executor's where the model declares as many. Throws Error
+  // runtime where it declares another number.
+  void* output(const RunContext& context, int64_t count) const;
+
+  ScalarInput start, limit, delta;
+  int64_t declared = -1;  // elements of the output, or -1
+};
+
+// The value of ConstantOfShape. Throws Error runtime unless it is one.
+const Tensor& fill_value(const NodeFacts& node);
 
 // The elements of Range (ONNX 11): max(ceil((limit - start) / delta), 0). Throws Error runtime for
 // a delta of 0 and for more than 64 bits can count.

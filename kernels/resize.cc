@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/convert.h"
+#include "ferry/error.h"
 #include "kernels/axis.h"
 #include "kernels/host_input.h"
 
@@ -25,10 +26,28 @@ double cubic(double x, double a) {
   return 0;
 }
 
+constexpr int64_t kMaxEntries = int64_t{1} << 26;  // of a table
+constexpr int64_t kMaxInput = int64_t{1} << 52;    // positions that double tells apart
+
+[[noreturn]] void too_large(int64_t axis, const std::string& what) {
+  throw Error(ErrorCode::unsupported, "axis " + std::to_string(axis) + " is resized with " + what +
+                                          ", expected at most " + std::to_string(kMaxEntries));
+}
+
 // Whether there is an input of which something is known to be read.
 bool has_elements(const NodeFacts& node, int input) {
   return node.has_input(input) &&
          !(node.input(input).concrete() && numel_of(node.input(input).shape) == 0);
+}
+
+void expect_count(const NodeFacts& node, int input, std::string_view name, size_t count) {
+  if (!has_elements(node, input)) return;
+  const Shape& shape = node.input(input).shape;
+  if (numel_of(shape) == static_cast<int64_t>(count)) return;
+  throw Error(ErrorCode::runtime, "input " + std::to_string(input) + " (" + std::string(name) +
+                                      ") has the shape " +
+                                      to_string(std::span<const int64_t>(shape)) + ", expected " +
+                                      std::to_string(count) + " elements");
 }
 
 ResizeMode mode_of(const std::string& name) {
@@ -54,9 +73,32 @@ ResizeGeometry::ResizeGeometry(const NodeFacts& node)
   if (axes_.empty()) {
     for (int64_t i = 0; i < rank; ++i) axes_.push_back(i);
   }
+  expect_count(node, 1, "roi", 2 * axes_.size());
+  expect_count(node, 2, "scales", axes_.size());
+  expect_count(node, 3, "sizes", axes_.size());
   if (has_elements(node, 1)) roi_ = *node.input(1).constant;
   if (has_elements(node, 2)) scales_ = *node.input(2).constant;
   if (policy_ != "stretch") sizes_ = host_ints(node, 3);
+  if (numel_of(input_) == 0 && numel_of(output_) > 0) {
+    throw Error(ErrorCode::runtime, "an input without elements cannot be resized");
+  }
+}
+
+Support ResizeGeometry::fits(const NodeFacts& node) {
+  const TensorFacts& output = node.output(0);
+  if (!output.has_shape) return Support::yes();
+  const bool nearest = mode_of(node.attributes->get_string("mode")) == ResizeMode::nearest;
+  const int64_t most = nearest ? kMaxEntries : kMaxEntries / 4;
+  for (size_t i = 0; i < output.shape.size(); ++i) {
+    const bool same = node.input(0).has_shape && i < node.input(0).shape.size() &&
+                      node.input(0).shape[i] == output.shape[i];
+    if (same || output.shape[i] <= most) continue;
+    return Support::no(
+        ReasonCode::size_limit,
+        "axis " + std::to_string(i) + " is resized to " + std::to_string(output.shape[i]) +
+            " positions, and the kernel has tables of up to " + std::to_string(most));
+  }
+  return Support::yes();
 }
 
 bool ResizeGeometry::known(const NodeFacts& node) {
@@ -94,15 +136,23 @@ void ResizeGeometry::fill(ResizeAxis& axis, double scale, double roi_start, doub
   // With antialias, a shrinking filter is stretched so that it covers what it skips.
   const double stretch = antialias_ && scale < 1 ? scale : 1;
   const double support = (mode_ == ResizeMode::cubic ? 2 : 1) / stretch;
+  if (axis.input > kMaxInput) too_large(axis.axis, std::to_string(axis.input) + " positions");
+  if (axis.output > kMaxEntries || !(support < static_cast<double>(kMaxEntries))) {
+    too_large(axis.axis, "a table of " + std::to_string(axis.output) + " outputs of " +
+                             std::to_string(support) + " inputs");
+  }
+  // Beyond the filter's reach there is only the edge.
+  const double far = support + 2;
   const auto clamp = [&](double position) {
     return static_cast<int64_t>(std::clamp(position, 0.0, last));
   };
   for (int64_t o = 0; o < axis.output; ++o) {
-    const double at = input_coordinate(static_cast<double>(o), scale, axis, roi_start, roi_end);
+    double at = input_coordinate(static_cast<double>(o), scale, axis, roi_start, roi_end);
     ResizeAxis::Source source;
     source.first = static_cast<int64_t>(axis.positions.size());
     // A region of interest may hold anything, NaN and infinities too.
     source.outside = transform_ == "tf_crop_and_resize" && !(at >= 0 && at <= last);
+    at = at > -far ? std::min(at, last + far) : -far;  // NaN too
     if (source.outside) {
       axis.positions.push_back(0);
       axis.weights.push_back(1);
@@ -129,6 +179,9 @@ void ResizeGeometry::fill(ResizeAxis& axis, double scale, double roi_start, doub
       }
     }
     source.count = static_cast<int64_t>(axis.positions.size()) - source.first;
+    if (source.first + source.count > kMaxEntries) {
+      too_large(axis.axis, "a table of more entries");
+    }
     axis.sources.push_back(source);
   }
 }
@@ -148,6 +201,7 @@ std::vector<ResizeAxis> ResizeGeometry::tables() const {
   const auto* scales = scales_.defined() ? static_cast<const float*>(scales_.data()) : nullptr;
   const std::optional<double> common = common_scale();
   std::vector<ResizeAxis> tables;
+  if (numel_of(output_) == 0) return tables;
   const size_t count = axes_.size();
   for (size_t i = 0; i < count; ++i) {
     ResizeAxis axis;
@@ -161,6 +215,10 @@ std::vector<ResizeAxis> ResizeGeometry::tables() const {
       scale = static_cast<double>(scales[i]);
     } else if (axis.input > 0) {
       scale = static_cast<double>(axis.output) / static_cast<double>(axis.input);
+    }
+    if (!(scale > 0 && std::isfinite(scale))) {
+      throw Error(ErrorCode::runtime, "axis " + std::to_string(axis.axis) + " is resized by " +
+                                          std::to_string(scale) + ", expected a positive number");
     }
     double start = 0, end = 1;
     if (roi_.defined()) {

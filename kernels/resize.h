@@ -29,10 +29,16 @@ class ResizeGeometry {
  public:
   // Whether the facts have all that the geometry needs, as they do in prepare().
   static bool known(const NodeFacts& node);
+  // For supports(): whether the output is small enough for tables, as far as it is known.
+  static Support fits(const NodeFacts& node);
+  // Throws Error runtime where roi, scales or sizes have not one or two numbers an axis, and for an
+  // input without elements.
   explicit ResizeGeometry(const NodeFacts& node);
 
   ResizeMode mode() const { return mode_; }
-  std::vector<ResizeAxis> tables() const;  // in order of the axes
+  // In order of the axes. Throws Error runtime for a scale that is not positive, unsupported for
+  // tables that would be too large.
+  std::vector<ResizeAxis> tables() const;
 
  private:
   double input_coordinate(double x, double scale, const ResizeAxis& axis, double roi_start,

@@ -9,9 +9,11 @@
 // Strides in elements, and walks over an index space with several operands.
 namespace ferry {
 
-// Of a dense row-major tensor.
+// Of a dense row-major tensor; 0 where it has no element to step to. Throws where its size
+// overflows.
 Shape contiguous_strides(const Shape& shape);
-// Of a dense tensor of `shape` that is broadcast to `output`: 0 where it repeats.
+// Of a dense tensor of `shape` that is broadcast to `output`: 0 where it repeats. Throws Error
+// runtime where it does not broadcast.
 Shape broadcast_strides(const Shape& shape, const Shape& output);
 
 // One axis of a walk: how many positions, and each operand's stride.

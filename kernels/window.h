@@ -23,6 +23,8 @@ struct Window {
   int64_t kernel_size() const;
   bool is_pointwise() const;  // every output position reads the one input position at its place
 
+  // Both throw Error unsupported where positions or sizes leave the range of int64.
+  //
   // Conv, MaxPool, AveragePool and LpPool: sizes come from input 0 and output 0, which must be
   // concrete, the rest from the attributes; `kernel` from kernel_shape or the weight.
   static Window forward(const NodeFacts& node, std::vector<int64_t> kernel);

@@ -135,7 +135,7 @@ class Lowering {
     const bool only_sizes = services_.only_sizes() && node.device.is_cpu();
     if ((known || !node.bodies.empty()) && !only_sizes) {
       StepPrepare prepare(services_, facts, node.device);
-      step.state = step.kernel->prepare(facts, prepare);
+      step.state = prepare_kernel(*step.kernel, facts, prepare);
       step.packed = prepare.packed();
       size_t& workspace = plan_->workspace_bytes[node.device];
       workspace = std::max(workspace, prepare.workspace());

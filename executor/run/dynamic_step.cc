@@ -66,7 +66,7 @@ void DynamicStep::prepare(std::span<const Tensor> inputs, RunScope& scope) {
   }
   if (found->aliasing != Aliasing::view) {
     StepPrepare step_prepare(*scope.services, facts_, device_, weights_);
-    state = found->prepare(facts_, step_prepare);
+    state = prepare_kernel(*found, facts_, step_prepare);
     uploaded = step_prepare.uploaded();
     if (!workspace || workspace->bytes() < step_prepare.workspace()) {
       if (workspace) scope.keep(workspace, workspace->bytes());

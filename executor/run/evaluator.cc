@@ -83,7 +83,7 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
     return outputs;
   }
   FoldPrepare prepare;
-  const std::unique_ptr<KernelState> state = kernel->prepare(facts, prepare);
+  const std::unique_ptr<KernelState> state = prepare_kernel(*kernel, facts, prepare);
   std::vector<const void*> in;
   std::vector<void*> out;
   for (const Tensor& tensor : inputs) in.push_back(tensor.data());

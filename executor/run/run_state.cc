@@ -421,24 +421,22 @@ Error RunState::with_place(const Error& error, const Step& step) const {
   const Node& node = plan_->graph->node(step.node);
   const bool is_stop =
       error.code() == ErrorCode::cancelled || error.code() == ErrorCode::deadline_exceeded;
-  if (!error.node().empty() || is_stop || step.inputs.empty()) {
-    return error.with_node(node.name, node.op);
-  }
+  if (!error.node().empty() || is_stop) return error.with_node(node.name, node.op);
   std::string given;
   for (const SlotId id : step.inputs) {
-    given += given.empty() ? " Inputs: " : ", ";
+    if (!given.empty()) given += ", ";
     if (id == kNoSlot) {
       given += "none";
       continue;
     }
     const Slot& slot = plan_->slots[static_cast<size_t>(id)];
     const Tensor& tensor = tensors_[static_cast<size_t>(id)];
-    given += std::string(to_string(slot.dtype));
+    given += to_string(slot.dtype);
     if (slot.concrete || tensor.defined()) {
       given += to_string(std::span(tensor.defined() ? tensor.shape() : slot.shape));
     }
   }
-  return Error(error.code(), error.message() + given + ".").with_node(node.name, node.op);
+  return error.with_node(node.name, node.op, std::move(given));
 }
 
 std::vector<Tensor> RunState::take_outputs(RunScope& scope) {

@@ -47,17 +47,20 @@ class FERRY_API Error : public std::runtime_error {
   const std::string& node() const { return node_; }
   const std::string& op() const { return op_; }
   const std::string& model() const { return model_; }
+  // What the node was given, where it failed in a run: "float32[3, 4], int64[1]".
+  const std::string& inputs() const { return inputs_; }
 
   // Copies of this error that know their place; a place that is already known is kept, so the
   // innermost caller wins.
-  Error with_node(std::string node, std::string op) const;
+  Error with_node(std::string node, std::string op, std::string inputs = {}) const;
   Error with_model(std::string model) const;
 
  private:
-  Error(ErrorCode code, std::string message, std::string node, std::string op, std::string model);
+  Error(ErrorCode code, std::string message, std::string node, std::string op, std::string inputs,
+        std::string model);
 
   ErrorCode code_;
-  std::string message_, node_, op_, model_;
+  std::string message_, node_, op_, inputs_, model_;
 };
 
 }  // namespace ferry

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ferry/tensor.h"
+#include "kernels/limits.h"
 
 namespace ferry::cpu {
 
@@ -19,7 +20,8 @@ class Broadcast {
   static constexpr size_t kMaxAxes = 32;  // outer axes that merging may leave
 
   Broadcast() = default;
-  // Throws Error unsupported where more than kMaxAxes axes are left.
+  // Throws Error unsupported where more than kMaxAxes axes are left, runtime where an input does
+  // not broadcast.
   Broadcast(const Shape& output, const std::array<const Shape*, kInputs>& inputs);
 
   int64_t row_size() const { return row_size_; }
@@ -59,5 +61,15 @@ class Broadcast {
 extern template class Broadcast<1>;
 extern template class Broadcast<2>;
 extern template class Broadcast<3>;
+
+// For supports() of what walks output 0 with its first kInputs inputs.
+template <size_t kInputs>
+Support broadcastable(const NodeFacts& node) {
+  return within_axes(node, Broadcast<kInputs>::kMaxAxes, [&] {
+    std::array<const Shape*, kInputs> inputs;
+    for (size_t i = 0; i < kInputs; ++i) inputs[i] = &node.input(static_cast<int>(i)).shape;
+    Broadcast<kInputs>(node.output(0).shape, inputs);
+  });
+}
 
 }  // namespace ferry::cpu

@@ -7,16 +7,11 @@
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
-#include "kernels/host_input.h"
 #include "kernels/range.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cpu {
 namespace {
-
-// The memory of output 0: the executor's where its shape was known, else as large as `shape` says.
-void* output_of(const RunContext& context, bool concrete, std::span<const int64_t> shape) {
-  return concrete ? context.outputs[0] : context.allocator->allocate(0, shape);
-}
 
 // ---- ConstantOfShape ----------------------------------------------------------------------------
 
@@ -42,7 +37,7 @@ void fill_packed(const Tensor& value, void* output, int64_t count) {
 
 std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<FillState>();
-  state->value = node.attributes->get<Tensor>("value");
+  state->value = fill_value(node);
   state->count = numel_of(node.output(0).shape);
   const DType dtype = state->value.dtype();
   if (dtype != DType::string && dtype_bits(dtype) < 8) {
@@ -61,16 +56,16 @@ void run_fill(const KernelState* kernel_state, const RunContext& context) {
 // ---- Range --------------------------------------------------------------------------------------
 
 struct RangeState : KernelState {
-  bool concrete = false;
+  RangeForm form;
   void (*run)(const RangeState&, const RunContext&) = nullptr;
 };
 
 template <typename T>
 void run_range(const RangeState& state, const RunContext& context) {
-  const T start = *context.input<T>(0);
-  const T delta = *context.input<T>(2);
-  const int64_t count = range_count(start, *context.input<T>(1), delta);
-  T* out = static_cast<T*>(output_of(context, state.concrete, {&count, 1}));
+  const T start = *state.form.start.pointer<T>(context);
+  const T delta = *state.form.delta.pointer<T>(context);
+  const int64_t count = range_count(start, *state.form.limit.pointer<T>(context), delta);
+  T* out = static_cast<T*>(state.form.output(context, count));
   for (int64_t i = 0; i < count; ++i) {
     if constexpr (std::is_floating_point_v<T>) {
       out[i] = start + static_cast<T>(i) * delta;
@@ -84,18 +79,20 @@ void run_range(const RangeState& state, const RunContext& context) {
 // float16 and bfloat16 count and step in float.
 template <DType kDType>
 void run_low_range(const RangeState& state, const RunContext& context) {
-  float bounds[3];
-  for (int i = 0; i < 3; ++i) convert(kDType, context.inputs[i], float32, &bounds[i], 1);
-  const int64_t count = range_count(bounds[0], bounds[1], bounds[2]);
-  void* out = output_of(context, state.concrete, {&count, 1});
+  const auto read = [&](const ScalarInput& input) {
+    return static_cast<float>(input.as_double(context, 0));
+  };
+  const float start = read(state.form.start), delta = read(state.form.delta);
+  const int64_t count = range_count(start, read(state.form.limit), delta);
+  void* out = state.form.output(context, count);
   for (int64_t i = 0; i < count; ++i) {
-    store_from_double(kDType, out, i, bounds[0] + static_cast<float>(i) * bounds[2]);
+    store_from_double(kDType, out, i, start + static_cast<float>(i) * delta);
   }
 }
 
 std::unique_ptr<KernelState> prepare_range(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<RangeState>();
-  state->concrete = node.output(0).concrete();
+  state->form = RangeForm(node);
   const DType dtype = node.input(0).dtype;
   if (dtype == float16) {
     state->run = run_low_range<float16>;

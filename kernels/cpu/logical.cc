@@ -1,6 +1,7 @@
 // Comparisons and Boolean algebra, and Where, which reads their results.
 #include <functional>
 
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
@@ -29,6 +30,11 @@ using And = Comparison<std::logical_and<>>;
 using Or = Comparison<std::logical_or<>>;
 using Xor = Comparison<std::not_equal_to<>>;
 
+template <typename Op>
+std::unique_ptr<KernelState> prepare_boolean(const NodeFacts& node, Prepare&) {
+  return prepare_row(node, row<Op, BoolByte, bool>);
+}
+
 template <typename Op, typename Types>
 std::unique_ptr<KernelState> prepare_comparison(const NodeFacts& node, Prepare&) {
   return prepare_row(node, visit(node.input(0).dtype, Types(),
@@ -38,29 +44,36 @@ std::unique_ptr<KernelState> prepare_comparison(const NodeFacts& node, Prepare&)
 template <typename Op>
 constexpr std::array<Kernel, 2> comparison(std::string_view op) {
   constexpr PrepareFunction kPrepare = prepare_comparison<Op, NumericTypes>;
-  return {Kernel{.op = op, .types = kDirect, .prepare = kPrepare, .run = run_row_kernel},
-          low_float_row<kPrepare, run_row_kernel>(op)};
+  return {Kernel{.op = op,
+                 .types = kDirect,
+                 .prepare = kPrepare,
+                 .run = run_row_kernel,
+                 .supports = broadcastable<2>},
+          low_float_row<kPrepare, run_row_kernel>(op, broadcastable<2>)};
 }
 
 template <typename Op>
 constexpr std::array<Kernel, 1> boolean_row(std::string_view op) {
   return {Kernel{.op = op,
                  .types = kBool,
-                 .prepare = prepare_comparison<Op, TypeList<bool>>,
+                 .prepare = prepare_boolean<Op>,
                  .run = run_row_kernel,
+                 .supports = broadcastable<2>,
                  .aliasing = Aliasing::in_place}};
 }
 
 constexpr std::array<Kernel, 2> kEqual{
     Kernel{.op = "Equal",
            .types = kBool,
-           .prepare = prepare_comparison<Equal, TypeList<bool>>,
+           .prepare = prepare_boolean<Equal>,
            .run = run_row_kernel,
+           .supports = broadcastable<2>,
            .aliasing = Aliasing::in_place},
     Kernel{.op = "Equal",
            .types = kString,
            .prepare = prepare_comparison<Equal, TypeList<std::string>>,
-           .run = run_row_kernel}};
+           .run = run_row_kernel,
+           .supports = broadcastable<2>}};
 
 // ---- bits ---------------------------------------------------------------------------------------
 
@@ -112,6 +125,7 @@ constexpr std::array<Kernel, 1> bitwise(std::string_view op) {
                  .types = kIntTypes,
                  .prepare = prepare_bits<Bitwise<F>, IntTypes>,
                  .run = run_row_kernel,
+                 .supports = broadcastable<2>,
                  .aliasing = Aliasing::in_place}};
 }
 
@@ -119,6 +133,7 @@ constexpr std::array<Kernel, 2> kBits{Kernel{.op = "BitShift",
                                              .types = kUnsignedTypes,
                                              .prepare = prepare_shift,
                                              .run = run_row_kernel,
+                                             .supports = broadcastable<2>,
                                              .aliasing = Aliasing::in_place},
                                       Kernel{.op = "BitwiseNot",
                                              .types = kIntTypes,
@@ -139,7 +154,7 @@ std::unique_ptr<KernelState> prepare_not(const NodeFacts& node, Prepare&) {
 }
 
 void run_not(const KernelState* kernel_state, const RunContext& context) {
-  const bool* in = context.input<bool>(0);
+  const BoolByte* in = context.input<BoolByte>(0);
   bool* out = context.output<bool>(0);
   for_range(context, static_cast<const NotState*>(kernel_state)->count, 1,
             [&](int64_t begin, int64_t end) {
@@ -163,7 +178,7 @@ struct WhereState : KernelState {
 
 template <typename T>
 void run_where(const WhereState& state, const RunContext& context) {
-  const bool* condition = context.input<bool>(0);
+  const BoolByte* condition = context.input<BoolByte>(0);
   const T* x = context.input<T>(1);
   const T* y = context.input<T>(2);
   T* out = context.output<T>(0);
@@ -209,11 +224,12 @@ Support movable_branches(const NodeFacts& node) {
   return Support::no(ReasonCode::dtype, "input 1 is " + std::string(to_string(dtype)));
 }
 
-constexpr std::array<Kernel, 1> kWhere{Kernel{.op = "Where",
-                                              .types = kBool,
-                                              .prepare = prepare_where,
-                                              .run = run_where_kernel,
-                                              .supports = movable_branches}};
+constexpr std::array<Kernel, 1> kWhere{
+    Kernel{.op = "Where",
+           .types = kBool,
+           .prepare = prepare_where,
+           .run = run_where_kernel,
+           .supports = all_of<movable_branches, broadcastable<3>>}};
 
 constexpr auto kKernels =
     join(boolean_row<And>("And"), kBits, bitwise<std::bit_and<>>("BitwiseAnd"),

@@ -16,7 +16,7 @@ inline constexpr int64_t kSmall = 16 * 1024;
 // who runs them.
 template <typename F>
 inline void for_range(const RunContext& context, int64_t count, int64_t cost, F&& body) {
-  if (count * std::max<int64_t>(cost, 1) <= kSmall || context.threads == nullptr) {
+  if (count <= kSmall / std::max<int64_t>(cost, 1) || context.threads == nullptr) {
     if (count > 0) body(int64_t{0}, count);
     return;
   }

@@ -13,6 +13,7 @@
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/integer_pow.h"
+#include "kernels/scratch.h"
 
 namespace ferry::cpu {
 namespace {
@@ -205,6 +206,14 @@ std::unique_ptr<KernelState> prepare_mean(const NodeFacts& node, Prepare& prepar
   return state;
 }
 
+// Each input is folded into the output.
+Support folds(const NodeFacts& node) {
+  const Shape& output = node.output(0).shape;
+  return within_axes(node, Broadcast<2>::kMaxAxes, [&] {
+    for (const TensorFacts& input : node.inputs) Broadcast<2>(output, {&output, &input.shape});
+  });
+}
+
 Support two_inputs(const NodeFacts& node) {
   return node.inputs.size() == 2
              ? Support::yes()
@@ -236,18 +245,14 @@ std::unique_ptr<KernelState> prepare_pow(const NodeFacts& node, Prepare& prepare
                               visit(state->work, TypeList<float, double, int32_t, int64_t>(),
                                     []<typename T>() -> RowFunction { return row<Pow, T, T>; }),
                               20);
-  size_t workspace = 0;
+  ScratchLayout scratch;
   const auto reserve = [&](DType dtype, int64_t count) {
-    const size_t offset = workspace;
-    if (dtype != state->work) {
-      workspace += (dtype_bytes(state->work, count) + 63) / 64 * 64;
-    }
-    return offset;
+    return scratch.take(state->work, dtype == state->work ? 0 : count);
   };
   state->base_offset = reserve(state->base, state->base_count);
   state->exponent_offset = reserve(state->exponent, state->exponent_count);
   state->output_offset = reserve(state->base, state->output_count);
-  prepare.set_workspace(workspace);
+  prepare.set_workspace(scratch.bytes());
   return state;
 }
 
@@ -273,8 +278,9 @@ constexpr std::array<Kernel, 2> binary(std::string_view op) {
                 .types = kDirect,
                 .prepare = prepare_binary<Op>,
                 .run = run_row_kernel,
+                .supports = broadcastable<2>,
                 .aliasing = Aliasing::in_place};
-  Kernel low = low_float_row<prepare_binary<Op>, run_row_kernel>(op);
+  Kernel low = low_float_row<prepare_binary<Op>, run_row_kernel>(op, broadcastable<2>);
   low.aliasing = Aliasing::in_place;
   return {direct, low};
 }
@@ -282,27 +288,37 @@ constexpr std::array<Kernel, 2> binary(std::string_view op) {
 template <typename Op>
 constexpr std::array<Kernel, 4> variadic(std::string_view op) {
   auto [direct, low] = binary<Op>(op);
-  direct.supports = low.supports = two_inputs;
+  direct.supports = low.supports = all_of<two_inputs, broadcastable<2>>;
   return {direct, low,
-          Kernel{.op = op, .types = kDirect, .prepare = prepare_variadic<Op>, .run = run_variadic},
-          low_float_row<prepare_variadic<Op>, run_variadic>(op)};
+          Kernel{.op = op,
+                 .types = kDirect,
+                 .prepare = prepare_variadic<Op>,
+                 .run = run_variadic,
+                 .supports = folds},
+          low_float_row<prepare_variadic<Op>, run_variadic>(op, folds)};
 }
 
-constexpr std::array<Kernel, 2> kMod{Kernel{.op = "Mod",
-                                            .types = kDirect,
-                                            .prepare = prepare_mod,
-                                            .run = run_row_kernel,
-                                            .aliasing = Aliasing::in_place},
-                                     low_float_row<prepare_mod, run_row_kernel>("Mod")};
+constexpr std::array<Kernel, 2> kMod{
+    Kernel{.op = "Mod",
+           .types = kDirect,
+           .prepare = prepare_mod,
+           .run = run_row_kernel,
+           .supports = broadcastable<2>,
+           .aliasing = Aliasing::in_place},
+    low_float_row<prepare_mod, run_row_kernel>("Mod", broadcastable<2>)};
 
-constexpr std::array<Kernel, 2> kMean{
-    Kernel{.op = "Mean", .types = kReal, .prepare = prepare_mean, .run = run_variadic},
-    low_float_row<prepare_mean, run_variadic>("Mean")};
+constexpr std::array<Kernel, 2> kMean{Kernel{.op = "Mean",
+                                             .types = kReal,
+                                             .prepare = prepare_mean,
+                                             .run = run_variadic,
+                                             .supports = folds},
+                                      low_float_row<prepare_mean, run_variadic>("Mean", folds)};
 
 constexpr std::array<Kernel, 1> kPow{Kernel{.op = "Pow",
                                             .types = kFloatTypes | TypeSet{int32, int64},
                                             .prepare = prepare_pow,
-                                            .run = run_pow}};
+                                            .run = run_pow,
+                                            .supports = broadcastable<2>}};
 
 constexpr auto kKernels = join(binary<Add>("Add"), binary<Div>("Div"), variadic<Max>("Max"), kMean,
                                variadic<Min>("Min"), kMod, binary<Mul>("Mul"), kPow,

@@ -140,6 +140,27 @@ void run_matmul_integers(const MatMulState& state, const RunContext& context) {
   });
 }
 
+Shape batch_shape(const Shape& a, const Shape& b) {
+  Shape batch(std::max(a.size(), b.size()));
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
+    const int64_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    batch[batch.size() - 1 - i] = x == 1 ? y : x;
+  }
+  return batch;
+}
+
+Support stackable(const NodeFacts& node) {
+  return within_axes(node, Broadcast<2>::kMaxAxes, [&] {
+    const auto stack = [](Shape shape) {
+      shape.resize(std::max<size_t>(shape.size(), 2) - 2);
+      return shape;
+    };
+    const Shape a = stack(node.input(0).shape), b = stack(node.input(1).shape);
+    Broadcast<2>(batch_shape(a, b), {&a, &b});
+  });
+}
+
 std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prepare) {
   auto state = std::make_unique<MatMulState>();
   Shape a = node.input(0).shape;
@@ -151,17 +172,12 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
   state->n = b.back();
   a.resize(a.size() - 2);
   b.resize(b.size() - 2);
-  if (product(b) == 1) {
+  if (numel_of(b) == 1) {
     // One B for all: the batches are more rows of A.
-    state->m *= product(a);
+    state->m *= numel_of(a);
   } else {
-    Shape batch(std::max(a.size(), b.size()));
-    for (size_t i = 0; i < batch.size(); ++i) {
-      const int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
-      const int64_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
-      batch[batch.size() - 1 - i] = x == 1 ? y : x;
-    }
-    state->batch_count = product(batch);
+    const Shape batch = batch_shape(a, b);
+    state->batch_count = numel_of(batch);
     if (state->batch_count > 0) state->batches = Broadcast<2>(batch, {&a, &b});
   }
   if (numel_of(node.output(0).shape) == 0) state->batch_count = 0;
@@ -285,7 +301,9 @@ std::unique_ptr<KernelState> prepare_gemm(const NodeFacts& node, Prepare& prepar
   if (state->has_bias && numel_of(output) > 0) {
     const Shape& c = node.input(2).shape;
     state->bias = Broadcast<1>(output, {&c});
-    state->bias_is_row = state->beta == 1 && numel_of(c) == state->n && c.back() == state->n;
+    // A scalar C is a row where the rows have one element.
+    state->bias_is_row =
+        state->beta == 1 && numel_of(c) == state->n && (c.empty() || c.back() == state->n);
   }
   const DType dtype = node.input(0).dtype;
   state->activation = activation_function(activation_of(attributes), dtype);
@@ -306,6 +324,8 @@ void run_gemm(const KernelState* kernel_state, const RunContext& context) {
 
 inline constexpr TypeSet kWide{float32, float64, int32, int64, uint32, uint64};
 
+constexpr auto kMatMulSupports = all_of<supports_matmul_epilogue, stackable>;
+
 constexpr Kernel kKernels[] = {
     {.op = "Gemm",
      .types = kWide,
@@ -317,8 +337,8 @@ constexpr Kernel kKernels[] = {
      .types = kWide,
      .prepare = prepare_matmul,
      .run = run_matmul,
-     .supports = supports_matmul_epilogue},
-    low_float_row<prepare_matmul, run_matmul>("MatMul", supports_matmul_epilogue),
+     .supports = kMatMulSupports},
+    low_float_row<prepare_matmul, run_matmul>("MatMul", kMatMulSupports),
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/host_input.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cpu {
 namespace {
@@ -44,7 +45,7 @@ void run_scan(const State& state, const RunContext& context) {
 template <bool kProduct>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   const Shape& shape = node.input(0).shape;
-  const int64_t axis = host_axis(host_ints(node, 1).at(0), static_cast<int64_t>(shape.size()));
+  const int64_t axis = host_axis(*host_scalar(node, 1, "axis"), static_cast<int64_t>(shape.size()));
   auto state = std::make_unique<State>(AxisView(shape, axis));
   state->exclusive = node.attributes->get_int("exclusive") != 0;
   state->reverse = node.attributes->get_int("reverse") != 0;

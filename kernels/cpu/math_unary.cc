@@ -11,6 +11,7 @@
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/cpu/unary_operators.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cpu {
 namespace {
@@ -108,50 +109,37 @@ using Cos = Cmath<::cosf, static_cast<double (*)(double)>(::cos)>;
 // ---- Clip ---------------------------------------------------------------------------------------
 
 struct ClipState : KernelState {
-  void (*clip)(const RunContext&, int64_t begin, int64_t end) = nullptr;
+  ScalarInput low, high;
+  void (*clip)(const ClipState&, const RunContext&, int64_t begin, int64_t end) = nullptr;
   int64_t count = 0;
 };
 
 template <typename T>
-void clip_range(const RunContext& context, int64_t begin, int64_t end) {
+void clip_range(const ClipState& state, const RunContext& context, int64_t begin, int64_t end) {
   using Limits = std::numeric_limits<T>;
   constexpr T kLowest = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
   constexpr T kHighest = Limits::has_infinity ? Limits::infinity() : Limits::max();
   const T* in = context.input<T>(0);
   T* out = context.output<T>(0);
-  const T low = context.inputs[1] != nullptr ? *context.input<T>(1) : kLowest;
-  const T high = context.inputs[2] != nullptr ? *context.input<T>(2) : kHighest;
+  const T low = state.low.value(context, kLowest);
+  const T high = state.high.value(context, kHighest);
   for (int64_t i = begin; i < end; ++i) out[i] = Clip::limit(in[i], low, high);
-}
-
-template <typename T>
-void clip_low_only(const RunContext& context, int64_t begin, int64_t end) {
-  const void* inputs[] = {context.inputs[0], context.inputs[1], nullptr};
-  RunContext padded = context;
-  padded.inputs = inputs;
-  clip_range<T>(padded, begin, end);
-}
-
-template <typename T>
-void clip_copy(const RunContext& context, int64_t begin, int64_t end) {
-  std::copy(context.input<T>(0) + begin, context.input<T>(0) + end, context.output<T>(0) + begin);
 }
 
 std::unique_ptr<KernelState> prepare_clip(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<ClipState>();
+  state->low = ScalarInput(node, 1, "min");
+  state->high = ScalarInput(node, 2, "max");
   state->count = numel_of(node.input(0).shape);
-  const size_t inputs = node.inputs.size();
-  state->clip = visit(node.input(0).dtype, NumericTypes(), [&]<typename T>() {
-    if (inputs == 1) return clip_copy<T>;
-    return inputs == 2 ? clip_low_only<T> : clip_range<T>;
-  });
+  state->clip =
+      visit(node.input(0).dtype, NumericTypes(), []<typename T>() { return clip_range<T>; });
   return state;
 }
 
 void run_clip(const KernelState* kernel_state, const RunContext& context) {
   const ClipState& state = *static_cast<const ClipState*>(kernel_state);
   for_range(context, state.count, 1,
-            [&](int64_t begin, int64_t end) { state.clip(context, begin, end); });
+            [&](int64_t begin, int64_t end) { state.clip(state, context, begin, end); });
 }
 
 constexpr std::array<Kernel, 2> kClip{

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -10,6 +11,8 @@
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/simd_softmax.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/scratch.h"
+#include "kernels/sizes.h"
 
 namespace ferry::cpu {
 namespace {
@@ -36,7 +39,7 @@ struct Heads {
       step_stride = heads * size;
       head_stride = size;
     }
-    batch_stride = heads * steps * size;
+    batch_stride = numel_of(Shape{heads, steps, size});
   }
   int64_t offset(int64_t b, int64_t h) const { return b * batch_stride + h * head_stride; }
 };
@@ -51,7 +54,7 @@ struct State : KernelState {
   int64_t mask_steps = 0;        // of the mask's last axis; later ones are masked
   int64_t mask_strides[3] = {};  // batch, head, query
   double scale = 1, softcap = 0;
-  size_t key_offset = 0, value_offset = 0;  // copies in the workspace, in elements
+  size_t key_offset = 0, value_offset = 0;  // copies in the workspace, in bytes
   int64_t wave = 1;                         // heads worked on at once
   void (*run)(const State&, const RunContext&) = nullptr;
 };
@@ -74,11 +77,20 @@ void join(const State& state, const Heads& now, const T* past, const T* fresh, T
   }
 }
 
+// The valid keys of a sample.
+int64_t valid_keys(const State& state, const RunContext& context, int64_t b) {
+  if (!state.has_lengths) return state.total;
+  const int64_t valid = context.input<int64_t>(6)[b];
+  if (valid >= 0 && valid <= state.total) return valid;
+  throw Error(ErrorCode::runtime, "nonpad_kv_seqlen holds " + std::to_string(valid) +
+                                      ", expected 0 to " + std::to_string(state.total));
+}
+
 // Adds the mask, the causal triangle and the padding to the scores of one head.
 template <typename T>
 void add_bias(const State& state, const RunContext& context, int64_t b, int64_t h, T* scores) {
   constexpr T kMasked = -std::numeric_limits<T>::infinity();
-  const int64_t valid = state.has_lengths ? context.input<int64_t>(6)[b] : state.total;
+  const int64_t valid = valid_keys(state, context, b);
   for (int64_t i = 0; i < state.q.steps; ++i) {
     T* row = scores + i * state.total;
     if (state.has_mask) {
@@ -89,7 +101,7 @@ void add_bias(const State& state, const RunContext& context, int64_t b, int64_t 
         if (j >= state.mask_steps) {
           row[j] = kMasked;
         } else if (state.mask_is_bool) {
-          if (!context.input<bool>(3)[at]) row[j] = kMasked;
+          if (!context.input<BoolByte>(3)[at]) row[j] = kMasked;
         } else {
           row[j] += context.input<T>(3)[at];
         }
@@ -123,7 +135,8 @@ void run_attention(const State& state, const RunContext& context) {
   const auto joined = [&](Heads& heads, int past_input, const T* fresh, bool wanted, int output,
                           size_t offset) {
     if (!state.has_past && !wanted) return fresh;
-    T* out = wanted ? context.output<T>(output) : workspace + offset;
+    T* out = wanted ? context.output<T>(output)
+                    : reinterpret_cast<T*>(static_cast<std::byte*>(context.workspace) + offset);
     join(state, heads, state.has_past ? context.input<T>(past_input) : nullptr, fresh, out);
     heads = Heads({heads.batch, heads.heads, state.total, heads.size}, nullptr);
     return static_cast<const T*>(out);
@@ -160,11 +173,11 @@ void run_attention(const State& state, const RunContext& context) {
     keep(1, index, scores);
     add_bias(state, context, b, h, scores);
     keep(2, index, scores);
-    for (int64_t i = 0; i < q.steps; ++i) {
+    for (int64_t i = 0; i < q.steps && state.total > 0; ++i) {
       T* row = scores + i * state.total;
       softmax(row, row, state.total);
       // A row that sees nothing attends to nothing.
-      if (row[0] != row[0] && state.total > 0) {
+      if (row[0] != row[0]) {
         bool nothing = true;
         for (int64_t j = 0; j < state.total; ++j) nothing = nothing && row[j] != row[j];
         if (nothing) std::fill_n(row, state.total, T(0));
@@ -205,7 +218,7 @@ std::unique_ptr<KernelState> prepare_attention(const NodeFacts& node, Prepare& p
   state->y = Heads(node.output(0).shape, q_heads);
   state->has_past = node.has_input(4);
   state->past = state->has_past ? node.input(4).shape[2] : 0;
-  state->total = state->past + state->k.steps;
+  state->total = add_sizes(state->past, state->k.steps);
   state->causal = attributes.get_int("is_causal") != 0;
   state->softcap = static_cast<double>(attributes.get_float("softcap"));
   const float* scale = attributes.find<float>("scale");
@@ -232,17 +245,15 @@ std::unique_ptr<KernelState> prepare_attention(const NodeFacts& node, Prepare& p
   const DType dtype = node.input(0).dtype;
   state->wave = std::clamp<int64_t>(prepare.threads().size(), 1,
                                     std::max<int64_t>(1, state->q.batch * state->q.heads));
-  size_t elements = static_cast<size_t>(state->wave * state->q.steps * state->total);
+  ScratchLayout scratch;
+  scratch.take(dtype, numel_of(Shape{state->wave, state->q.steps, state->total}));
   const auto reserve = [&](const Heads& heads, bool wanted) {
-    const size_t offset = elements;
-    if (state->has_past && !wanted) {
-      elements += static_cast<size_t>(heads.batch * heads.heads * state->total * heads.size);
-    }
-    return offset;
+    const Shape shape{heads.batch, heads.heads, state->total, heads.size};
+    return scratch.take(dtype, state->has_past && !wanted ? numel_of(shape) : 0);
   };
   state->key_offset = reserve(state->k, state->present_key);
   state->value_offset = reserve(state->v, state->present_value);
-  prepare.set_workspace(dtype_bytes(dtype, static_cast<int64_t>(elements)));
+  prepare.set_workspace(scratch.bytes());
   state->run = visit(dtype, RealTypes(), []<typename T>() { return run_attention<T>; });
   return state;
 }

@@ -105,12 +105,12 @@ void scatter(const Window& window, int64_t channel_rows, const T* columns, T* y)
     T* out = y + rest * size;
     const T* from = columns + row * positions;
     for (int64_t p = 0; p < positions; ++p) {
-      int64_t offset = 0;
+      uint64_t offset = 0;  // wraps where the place is far outside
       bool inside = true;
       for (size_t i = 0; i < rank; ++i) {
         const int64_t place = at[i] * window.axes[i].stride + tap[i];
         inside = inside && place >= 0 && place < window.axes[i].input;
-        offset += place * strides[i];
+        offset += static_cast<uint64_t>(place) * static_cast<uint64_t>(strides[i]);
       }
       if (inside) out[offset] += from[p];
       for (size_t i = rank; i-- > 0;) {
@@ -177,7 +177,8 @@ std::unique_ptr<KernelState> prepare_conv_transpose(const NodeFacts& node, Prepa
   state->activation = activation_function(activation_of(*node.attributes), dtype);
   visit(dtype, RealTypes(), [&]<typename T>() { state->run = run_conv_transpose<T>; });
   prepare.set_workspace(dtype_bytes(
-      dtype, shape.out_channels * shape.window.kernel_size() * shape.window.output_size()));
+      dtype,
+      numel_of(Shape{shape.out_channels, shape.window.kernel_size(), shape.window.output_size()})));
   return state;
 }
 

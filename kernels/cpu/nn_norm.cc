@@ -4,12 +4,14 @@
 #include <random>
 
 #include "core/convert.h"
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/simd_reduce.h"
 #include "kernels/cpu/through_float.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cpu {
 namespace {
@@ -82,7 +84,7 @@ std::unique_ptr<KernelState> prepare_batch(const NodeFacts& node, Prepare&) {
   const Shape& x = node.input(0).shape;
   state->batch = x[0];
   state->channels = x.size() > 1 ? x[1] : 1;
-  state->size = x.size() > 2 ? product(std::span(x).subspan(2)) : 1;
+  state->size = x.size() > 2 ? numel_of(std::span(x).subspan(2)) : 1;
   state->epsilon = node.attributes->get_float("epsilon");
   state->momentum = node.attributes->get_float("momentum");
   state->training = node.attributes->get_int("training_mode") != 0;
@@ -204,8 +206,8 @@ std::unique_ptr<KernelState> prepare_layer(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<LayerState>();
   const Shape& x = node.input(0).shape;
   const int64_t axis = axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(x.size()));
-  state->rows = product(std::span(x).first(axis));
-  state->size = product(std::span(x).subspan(axis));
+  state->rows = numel_of(std::span(x).first(axis));
+  state->size = numel_of(std::span(x).subspan(axis));
   state->epsilon = node.attributes->get_float("epsilon");
   state->has_bias = node.has_input(2);
   state->mean = node.has_output(1);
@@ -213,7 +215,7 @@ std::unique_ptr<KernelState> prepare_layer(const NodeFacts& node, Prepare&) {
   const Shape& scale = node.input(1).shape;
   const Shape& bias = state->has_bias ? node.input(2).shape : scale;
   state->shared_row =
-      product(scale) == state->size && product(bias) == state->size &&
+      numel_of(scale) == state->size && numel_of(bias) == state->size &&
       static_cast<int64_t>(std::max(scale.size(), bias.size())) <= static_cast<int64_t>(x.size());
   // A row of the right size that stands elsewhere, [n, 1] beside x [n, n], is no shared row.
   for (const Shape* shape : {&scale, &bias}) {
@@ -222,7 +224,7 @@ std::unique_ptr<KernelState> prepare_layer(const NodeFacts& node, Prepare&) {
       if (at < static_cast<size_t>(axis) && (*shape)[i] != 1) state->shared_row = false;
     }
   }
-  if (!state->shared_row && product(x) > 0) state->walk = Broadcast<2>(x, {&scale, &bias});
+  if (!state->shared_row && numel_of(x) > 0) state->walk = Broadcast<2>(x, {&scale, &bias});
   state->run = visit(node.input(0).dtype, RealTypes(), []<typename T>() { return run_layer<T>; });
   return state;
 }
@@ -230,6 +232,13 @@ std::unique_ptr<KernelState> prepare_layer(const NodeFacts& node, Prepare&) {
 void run_layer_kernel(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const LayerState*>(kernel_state);
   if (state.rows * state.size > 0) state.run(state, context);
+}
+
+Support scalable(const NodeFacts& node) {
+  return within_axes(node, Broadcast<2>::kMaxAxes, [&] {
+    const Shape& scale = node.input(1).shape;
+    Broadcast<2>(node.input(0).shape, {&scale, node.has_input(2) ? &node.input(2).shape : &scale});
+  });
 }
 
 Support float_statistics(const NodeFacts& node) {
@@ -247,9 +256,10 @@ Support float_statistics(const NodeFacts& node) {
 // ---- Dropout ------------------------------------------------------------------------------------
 
 struct DropoutState : KernelState {
-  DType dtype = DType::undefined, ratio_dtype = DType::undefined;
+  DType dtype = DType::undefined;
   int64_t count = 0;
-  bool has_ratio = false, has_training = false, mask = false;
+  ScalarInput ratio, training;
+  bool mask = false;
   uint32_t seed = 0;
 };
 
@@ -257,9 +267,8 @@ std::unique_ptr<KernelState> prepare_dropout(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<DropoutState>();
   state->dtype = node.input(0).dtype;
   state->count = numel_of(node.input(0).shape);
-  state->has_ratio = node.has_input(1);
-  state->has_training = node.has_input(2);
-  if (state->has_ratio) state->ratio_dtype = node.input(1).dtype;
+  state->ratio = ScalarInput(node, 1, "ratio");
+  state->training = ScalarInput(node, 2, "training_mode");
   state->mask = node.has_output(1);
   if (const int64_t* seed = node.attributes->find<int64_t>("seed")) {
     state->seed = static_cast<uint32_t>(*seed);
@@ -275,9 +284,8 @@ std::unique_ptr<KernelState> prepare_dropout(const NodeFacts& node, Prepare&) {
 void run_dropout(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const DropoutState*>(kernel_state);
   bool* mask = state.mask ? context.output<bool>(1) : nullptr;
-  const double ratio =
-      state.has_ratio ? load_as_double(state.ratio_dtype, context.inputs[1], 0) : 0.5;
-  const bool training = state.has_training && *context.input<bool>(2);
+  const double ratio = state.ratio.as_double(context, 0.5);
+  const bool training = state.training.value(context, BoolByte{0});
   if (!training || ratio == 0) {
     if (context.inputs[0] != context.outputs[0] && state.count > 0) {
       std::copy_n(context.input<std::byte>(0), dtype_bytes(state.dtype, state.count),
@@ -321,8 +329,8 @@ constexpr Kernel kKernels[] = {
      .types = kReal,
      .prepare = prepare_layer,
      .run = run_layer_kernel,
-     .supports = float_statistics},
-    low_float_row<prepare_layer, run_layer_kernel>("LayerNormalization"),
+     .supports = all_of<float_statistics, scalable>},
+    low_float_row<prepare_layer, run_layer_kernel>("LayerNormalization", scalable),
 };
 
 }  // namespace

@@ -76,12 +76,17 @@ std::unique_ptr<KernelState> prepare_rms(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<RmsState>();
   const Shape& x = node.input(0).shape;
   const int64_t axis = axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(x.size()));
-  state->rows = product(std::span(x).first(axis));
-  state->size = product(std::span(x).subspan(axis));
+  state->rows = numel_of(std::span(x).first(axis));
+  state->size = numel_of(std::span(x).subspan(axis));
   state->epsilon = static_cast<double>(node.attributes->get_float("epsilon"));
   if (numel_of(x) > 0) state->scale = Broadcast<1>(x, {&node.input(1).shape});
   state->run = visit(node.input(0).dtype, RealTypes(), []<typename T>() { return run_rms<T>; });
   return state;
+}
+
+Support scalable(const NodeFacts& node) {
+  return within_axes(node, Broadcast<1>::kMaxAxes,
+                     [&] { Broadcast<1>(node.input(0).shape, {&node.input(1).shape}); });
 }
 
 // ---- InstanceNormalization, GroupNormalization --------------------------------------------------
@@ -124,7 +129,7 @@ std::unique_ptr<KernelState> prepare_group(const NodeFacts& node, Prepare&) {
   state->batch = x[0];
   state->channels = x[1];
   state->groups = kInstance ? x[1] : node.attributes->get_int("num_groups");
-  state->size = product(std::span(x).subspan(2));
+  state->size = numel_of(std::span(x).subspan(2));
   state->epsilon = static_cast<double>(node.attributes->get_float("epsilon"));
   state->run = visit(node.input(0).dtype, RealTypes(), []<typename T>() { return run_group<T>; });
   return state;
@@ -186,7 +191,7 @@ std::unique_ptr<KernelState> prepare_mean_variance(const NodeFacts& node, Prepar
   }
   state->run =
       visit(node.input(0).dtype, RealTypes(), []<typename T>() { return run_mean_variance<T>; });
-  prepare.set_workspace(dtype_bytes(float64, state->groups) * 2);
+  prepare.set_workspace(dtype_bytes(float64, numel_of(Shape{2, state->groups})));
   return state;
 }
 
@@ -270,7 +275,7 @@ std::unique_ptr<KernelState> prepare_lrn(const NodeFacts& node, Prepare&) {
   const Shape& x = node.input(0).shape;
   state->batch = x[0];
   state->channels = x[1];
-  state->plane = product(std::span(x).subspan(2));
+  state->plane = numel_of(std::span(x).subspan(2));
   state->size = node.attributes->get_int("size");
   state->alpha = static_cast<double>(node.attributes->get_float("alpha"));
   state->beta = static_cast<double>(node.attributes->get_float("beta"));
@@ -280,9 +285,14 @@ std::unique_ptr<KernelState> prepare_lrn(const NodeFacts& node, Prepare&) {
 }
 
 template <PrepareFunction kPrepare, typename State>
-constexpr std::array<Kernel, 2> rows(std::string_view op) {
-  return {Kernel{.op = op, .types = kReal, .prepare = kPrepare, .run = run_state<State>},
-          low_float_row<kPrepare, run_state<State>>(op)};
+constexpr std::array<Kernel, 2> rows(std::string_view op,
+                                     Support (*supports)(const NodeFacts&) = nullptr) {
+  return {Kernel{.op = op,
+                 .types = kReal,
+                 .prepare = kPrepare,
+                 .run = run_state<State>,
+                 .supports = supports},
+          low_float_row<kPrepare, run_state<State>>(op, supports)};
 }
 
 constexpr auto kKernels =
@@ -290,7 +300,7 @@ constexpr auto kKernels =
          rows<prepare_group<true>, GroupState>("InstanceNormalization"),
          rows<prepare_lrn, LrnState>("LRN"), rows<prepare_lp, LpState>("LpNormalization"),
          rows<prepare_mean_variance, MeanVarianceState>("MeanVarianceNormalization"),
-         rows<prepare_rms, RmsState>("RMSNormalization"));
+         rows<prepare_rms, RmsState>("RMSNormalization", scalable));
 
 }  // namespace
 

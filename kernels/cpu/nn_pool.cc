@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/checked.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
@@ -67,7 +68,8 @@ class Taps {
       for (int64_t k = 0; k < taps_[last]; ++k) f(base + k * window_.axes[last].dilation);
       size_t i = last;
       for (; i-- > 0;) {
-        const int64_t step = window_.axes[i].dilation * strides_[i];
+        // Where there are more taps, they lie inside the input.
+        const int64_t step = taps_[i] > 1 ? window_.axes[i].dilation * strides_[i] : 0;
         base += step;
         if (++at[i] < taps_[i]) break;
         base -= taps_[i] * step;
@@ -201,14 +203,19 @@ void average_rows(const State& state, const RunContext& context, int64_t plane) 
   });
 }
 
-// Rows pay off where they are longer than a few outputs.
-bool has_long_rows(const Window& window) { return window.axes.back().output >= 4; }
+// Rows pay off where they are longer than a few outputs. They visit every tap, which is too much
+// for a window that reaches far beyond the input.
+bool has_long_rows(const Window& window) {
+  return window.axes.back().output >= 4 && window.kernel_size() <= window.input_size();
+}
 
 void run(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
   const int64_t outputs = state.window.output_size();
   if (outputs == 0) return;
-  const int64_t cost = outputs * state.window.kernel_size();
+  // A window may be far larger than the input that it covers.
+  const int64_t taps = std::min(state.window.kernel_size(), state.window.input_size());
+  const int64_t cost = checked_mul(outputs, taps).value_or(kSmall);
   for_range(context, state.planes, cost, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) state.plane(state, context, i);
   });
@@ -231,7 +238,7 @@ std::unique_ptr<State> global_state(const NodeFacts& node) {
   auto state = make_state(node);
   const Shape& x = node.input(0).shape;
   // The spatial axes as one, which the window covers.
-  const int64_t size = product(std::span(x).subspan(2));
+  const int64_t size = numel_of(std::span(x).subspan(2));
   state->window.axes.push_back({size, 1, size, 1, 1, 0, 0});
   return state;
 }

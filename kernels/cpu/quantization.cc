@@ -29,7 +29,7 @@ struct Grid {
     axis = std::max<int64_t>(1, view.size);
     block = std::max<int64_t>(1, node.attributes->get_int("block_size"));
     blocked = scale.size() == x.size() && x.size() > 1;
-    blocks = blocked ? (axis + block - 1) / block : axis;
+    blocks = blocked ? axis / block + (axis % block != 0) : axis;
   }
   int64_t index(int64_t i) const {
     const int64_t position = i / inner % axis;

@@ -8,11 +8,14 @@
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
 #include "kernels/cpu/quantize.h"
+#include "kernels/scalar.h"
+#include "kernels/scratch.h"
 
 namespace ferry::cpu {
 namespace {
 
-// Where an operator has its inputs; -1 where it has none.
+// Where an operator has its inputs; -1 where it has none. Zero points and scales are one for all,
+// one for each row of A, or one for each column of B or output channel.
 struct Ports4 {
   int a, b, a_zero, b_zero;
   int a_scale = -1, b_scale = -1, y_scale = -1, y_zero = -1, bias = -1;
@@ -32,11 +35,12 @@ struct Side {
 struct State : KernelState {
   const Kernel* inner = nullptr;
   std::unique_ptr<KernelState> inner_state;
-  size_t inner_workspace = 0, product_offset = 0;
+  size_t product_offset = 0;
   Side a, b;
   Ports4 ports{};
   bool linear = false;
-  DType y = DType::undefined, scales[3] = {};
+  DType y = DType::undefined, scales[2] = {};
+  ScalarInput y_scale, y_zero;
   int64_t count = 0;
   // Output element i is in row i / row_size % rows (for per-row scales of A) and in channel
   // i / channel_size % channels.
@@ -61,15 +65,12 @@ class InnerPrepare : public Prepare {
   Prepare& outer_;
 };
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-Side make_side(const NodeFacts& node, int input, int zero, size_t& workspace) {
+Side make_side(const NodeFacts& node, int input, int zero, ScratchLayout& scratch) {
   Side side;
   side.input = input;
   side.dtype = node.input(input).dtype;
   side.count = numel_of(node.input(input).shape);
-  side.offset = workspace;
-  workspace = aligned(workspace + dtype_bytes(float64, side.count));
+  side.offset = scratch.take(float64, side.count);
   if (node.has_input(zero)) {
     side.zero = zero;
     side.zero_dtype = node.input(zero).dtype;
@@ -77,17 +78,9 @@ Side make_side(const NodeFacts& node, int input, int zero, size_t& workspace) {
   return side;
 }
 
+// The product of float64 that a node goes through.
 template <bool kConvolution>
-std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare, Ports4 ports) {
-  auto state = std::make_unique<State>();
-  state->ports = ports;
-  state->linear = ports.a_scale >= 0;
-  state->y = node.output(0).dtype;
-  state->count = numel_of(node.output(0).shape);
-  const Shape& a = node.input(ports.a).shape;
-  const Shape& b = node.input(ports.b).shape;
-  const Shape& y = node.output(0).shape;
-
+NodeFacts inner_node(const NodeFacts& node, const Ports4& ports) {
   NodeFacts inner;
   inner.op = kConvolution ? "Conv" : "MatMul";
   inner.attributes = node.attributes;
@@ -97,16 +90,47 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare, Po
     facts->dtype = float64;
     facts->constant = nullptr;
   }
-  state->inner = find_kernel(cpu_kernels(), inner);
+  return inner;
+}
+
+template <bool kConvolution>
+const Kernel* inner_kernel(const NodeFacts& inner, Support* why) {
+  const KernelFamily families[] = {kConvolution ? nn_conv_kernels() : math_matrix_kernels()};
+  return find_kernel(families, inner, why);
+}
+
+// Whatever the product of float64 does.
+template <bool kConvolution, const Ports4& kPorts>
+Support supports(const NodeFacts& node) {
+  Support why;
+  inner_kernel<kConvolution>(inner_node<kConvolution>(node, kPorts), &why);
+  return why;
+}
+
+template <bool kConvolution, const Ports4& kPorts>
+std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
+  constexpr const Ports4& ports = kPorts;
+  auto state = std::make_unique<State>();
+  state->ports = ports;
+  state->linear = ports.a_scale >= 0;
+  state->y = node.output(0).dtype;
+  state->count = numel_of(node.output(0).shape);
+  const Shape& a = node.input(ports.a).shape;
+  const Shape& b = node.input(ports.b).shape;
+  const Shape& y = node.output(0).shape;
+
+  const NodeFacts inner = inner_node<kConvolution>(node, ports);
+  Support why;
+  state->inner = inner_kernel<kConvolution>(inner, &why);
+  if (state->inner == nullptr) throw Error(ErrorCode::unsupported, why.detail);
   InnerPrepare inner_prepare(prepare);
   state->inner_state = state->inner->prepare(inner, inner_prepare);
-  size_t workspace = aligned(inner_prepare.workspace);
-  state->inner_workspace = workspace;
-  state->a = make_side(node, ports.a, ports.a_zero, workspace);
-  state->b = make_side(node, ports.b, ports.b_zero, workspace);
-  state->product_offset = workspace;
-  workspace += dtype_bytes(float64, state->count);
-  prepare.set_workspace(workspace);
+  ScratchLayout scratch;
+  scratch.take_bytes(inner_prepare.workspace);
+  state->a = make_side(node, ports.a, ports.a_zero, scratch);
+  state->b = make_side(node, ports.b, ports.b_zero, scratch);
+  state->product_offset = scratch.take(float64, state->count);
+  prepare.set_workspace(scratch.bytes());
 
   const auto numbers = [&](int port) {
     return node.has_input(port) ? numel_of(node.input(port).shape) : int64_t{1};
@@ -115,7 +139,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare, Po
     state->b.group = b[0] == 0 ? 1 : std::max<int64_t>(1, state->b.count / b[0]);
     state->b.period = numbers(ports.b_zero) > 1 ? b[0] : 1;
     state->channels = y[1];
-    state->channel_size = std::max<int64_t>(1, product(std::span(y).subspan(2)));
+    state->channel_size = std::max<int64_t>(1, numel_of(std::span(y).subspan(2)));
   } else {
     // Zero points of A are one a row, of B one a column.
     state->a.group = a.back() == 0 ? 1 : a.back();
@@ -132,10 +156,10 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare, Po
     state->row_size = n;
   }
   if (state->linear) {
-    for (int i = 0; i < 3; ++i) {
-      const int port = i == 0 ? ports.a_scale : (i == 1 ? ports.b_scale : ports.y_scale);
-      state->scales[i] = node.input(port).dtype;
-    }
+    state->scales[0] = node.input(ports.a_scale).dtype;
+    state->scales[1] = node.input(ports.b_scale).dtype;
+    state->y_scale = ScalarInput(node, ports.y_scale, "scale of Y");
+    state->y_zero = ScalarInput(node, ports.y_zero, "zero point of Y");
     state->a_scales = numbers(ports.a_scale);
     state->b_scales = numbers(ports.b_scale);
     state->has_bias = kConvolution && node.has_input(ports.bias);
@@ -180,8 +204,8 @@ void run(const KernelState* kernel_state, const RunContext& context) {
     return;
   }
   const Ports4& p = state.ports;
-  const double y_scale = load_as_double(state.scales[2], context.inputs[p.y_scale], 0);
-  const double y_zero = load_as_double(state.y, context.inputs[p.y_zero], 0);
+  const double y_scale = state.y_scale.as_double(context, 1);
+  const double y_zero = state.y_zero.as_double(context, 0);
   for_range(context, state.count, 8, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t channel = i / state.channel_size % state.channels;
@@ -200,32 +224,23 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   });
 }
 
-// Zero points and scales that this walk knows: for all, for each row of A, for each column of B or
-// channel.
-std::unique_ptr<KernelState> prepare_matmul_integer(const NodeFacts& node, Prepare& p) {
-  return prepare<false>(node, p, kInteger);
-}
-std::unique_ptr<KernelState> prepare_linear_matmul(const NodeFacts& node, Prepare& p) {
-  return prepare<false>(node, p, kLinear);
-}
-std::unique_ptr<KernelState> prepare_conv_integer(const NodeFacts& node, Prepare& p) {
-  return prepare<true>(node, p, kInteger);
-}
-std::unique_ptr<KernelState> prepare_linear_conv(const NodeFacts& node, Prepare& p) {
-  return prepare<true>(node, p, kLinear);
-}
-
 inline constexpr TypeSet kBytes{int8, uint8};
 inline constexpr TypeSet kFloat8{float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz};
 
+template <bool kConvolution, const Ports4& kPorts>
+constexpr Kernel product(std::string_view op, TypeSet types) {
+  return {.op = op,
+          .types = types,
+          .prepare = prepare<kConvolution, kPorts>,
+          .run = run,
+          .supports = supports<kConvolution, kPorts>};
+}
+
 constexpr Kernel kKernels[] = {
-    {.op = "ConvInteger", .types = kBytes, .prepare = prepare_conv_integer, .run = run},
-    {.op = "MatMulInteger", .types = kBytes, .prepare = prepare_matmul_integer, .run = run},
-    {.op = "QLinearConv", .types = kBytes, .prepare = prepare_linear_conv, .run = run},
-    {.op = "QLinearMatMul",
-     .types = kBytes | kFloat8,
-     .prepare = prepare_linear_matmul,
-     .run = run},
+    product<true, kInteger>("ConvInteger", kBytes),
+    product<false, kInteger>("MatMulInteger", kBytes),
+    product<true, kLinear>("QLinearConv", kBytes),
+    product<false, kLinear>("QLinearMatMul", kBytes | kFloat8),
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "kernels/cpu/tables.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/host_input.h"
+#include "kernels/limits.h"
 
 namespace ferry::cpu {
 namespace {
@@ -59,6 +60,16 @@ struct Plan {
 
 Plan make_plan(const Shape& shape, const std::vector<bool>& is_reduced) {
   Plan plan;
+  if (numel_of(shape) == 0) {
+    // Nothing is walked: each output, if there is one, is made of no input.
+    Shape kept;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      if (!is_reduced[i]) kept.push_back(shape[i]);
+    }
+    plan.kept_count = numel_of(kept);
+    plan.inputs_per_output = 0;
+    return plan;
+  }
   struct Merged {
     int64_t size, stride;
     bool reduced;
@@ -321,6 +332,10 @@ Plan plan_for(const NodeFacts& node) {
   return make_plan(shape, reduced);
 }
 
+Support reducible(const NodeFacts& node) {
+  return within_axes(node, kMaxAxes, [&] { plan_for(node); });
+}
+
 template <template <typename> typename Op, typename Types>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
@@ -341,8 +356,9 @@ constexpr std::array<Kernel, 2> reduce(std::string_view op) {
                  .types = kReal | TypeSet{int32, int64, uint32, uint64},
                  .prepare = kPrepare,
                  .run = run,
+                 .supports = reducible,
                  .host_inputs = {1}},
-          low_float_row<kPrepare, run>(op, nullptr, {1})};
+          low_float_row<kPrepare, run>(op, reducible, {1})};
 }
 
 template <template <typename> typename Op>

@@ -10,6 +10,7 @@
 #include "kernels/cpu/rnn_activation.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/lstm.h"
+#include "kernels/sizes.h"
 
 namespace ferry::cpu {
 namespace {
@@ -34,8 +35,10 @@ struct Scratch {
   T* bias;    // [4 * hidden]
   T* tanh_c;  // [hidden]
 
+  // At least what the parts take.
   static int64_t size(const State& s) {
-    return (s.sequence + 1) * s.batch * s.gates() + 2 * s.batch * s.hidden + s.gates() + s.hidden;
+    const int64_t steps = numel_of(Shape{add_sizes(s.sequence, 2), s.batch, s.gates()});
+    return add_sizes(steps, 2 * s.gates());
   }
   Scratch(const State& s, void* workspace) {
     T* next = static_cast<T*>(workspace);
@@ -239,11 +242,6 @@ std::unique_ptr<KernelState> prepare_lstm(const NodeFacts& node, Prepare& prepar
   auto state = std::make_unique<State>(node);
   const DType dtype = node.input(0).dtype;
   state->activations = rnn_activations(*node.attributes, dtype);
-  if (static_cast<int64_t>(state->activations.size()) < 3 * state->directions) {
-    throw Error(ErrorCode::invalid_model, "the attribute 'activations' has " +
-                                              std::to_string(state->activations.size()) +
-                                              " names, expected three a direction");
-  }
   visit(dtype, RealTypes(), [&]<typename T>() {
     state->run = run_lstm<T>;
     state->packed_w = pack<T>(node, 1, state->sequence * state->batch, prepare);
@@ -259,8 +257,12 @@ void run(const KernelState* kernel_state, const RunContext& context) {
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "LSTM", .types = kReal, .prepare = prepare_lstm, .run = run},
-    low_float_row<prepare_lstm, run>("LSTM"),
+    {.op = "LSTM",
+     .types = kReal,
+     .prepare = prepare_lstm,
+     .run = run,
+     .supports = supports_rnn_activations},
+    low_float_row<prepare_lstm, run>("LSTM", supports_rnn_activations),
 };
 
 }  // namespace

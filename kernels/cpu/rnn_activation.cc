@@ -60,7 +60,30 @@ MapFunction map_of(DType dtype, size_t index, std::index_sequence<kIndices...>) 
   return dtype == float64 ? kDouble[index] : kFloat[index];
 }
 
+// nullptr for a name that is none of them.
+const Definition* find_definition(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto* found = std::find_if(std::begin(kDefinitions), std::end(kDefinitions),
+                                   [&](const Definition& one) { return one.name == name; });
+  return found == std::end(kDefinitions) ? nullptr : found;
+}
+
 }  // namespace
+
+Support supports_rnn_activations(const NodeFacts& node) {
+  const auto& names = node.attributes->get<std::vector<std::string>>("activations");
+  for (const std::string& name : names) {
+    if (find_definition(name) != nullptr) continue;
+    return Support::no(ReasonCode::attribute,
+                       "the activation \"" + name + "\" is not one of ONNX's");
+  }
+  const size_t directions = node.attributes->get_string("direction") == "bidirectional" ? 2 : 1;
+  if (names.size() >= 3 * directions) return Support::yes();
+  return Support::no(ReasonCode::attribute, "the attribute 'activations' has " +
+                                                std::to_string(names.size()) +
+                                                " names, expected three a direction");
+}
 
 std::vector<ActivationFunction> rnn_activations(const Attributes& attributes, DType dtype) {
   const auto& names = attributes.get<std::vector<std::string>>("activations");
@@ -69,12 +92,8 @@ std::vector<ActivationFunction> rnn_activations(const Attributes& attributes, DT
   std::vector<ActivationFunction> result;
   size_t next_alpha = 0, next_beta = 0;
   for (const std::string& name : names) {
-    std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const auto* found = std::find_if(std::begin(kDefinitions), std::end(kDefinitions),
-                                     [&](const Definition& one) { return one.name == lower; });
-    if (found == std::end(kDefinitions)) {
+    const Definition* found = find_definition(name);
+    if (found == nullptr) {
       throw Error(ErrorCode::unsupported, "the activation \"" + name + "\" is not one of ONNX's");
     }
     ActivationFunction activation;

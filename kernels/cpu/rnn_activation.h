@@ -6,6 +6,7 @@
 #include "ferry/dtype.h"
 #include "graph/attributes.h"
 #include "kernels/cpu/activation.h"
+#include "kernels/kernel.h"
 
 namespace ferry::cpu {
 
@@ -14,5 +15,8 @@ namespace ferry::cpu {
 // which list those of the functions that take them. Names are compared without case. Throws Error
 // unsupported for another name.
 std::vector<ActivationFunction> rnn_activations(const Attributes& attributes, DType dtype);
+
+// For supports(): whether those names are known, and there are three a direction.
+Support supports_rnn_activations(const NodeFacts& node);
 
 }  // namespace ferry::cpu

@@ -9,8 +9,9 @@
 namespace ferry::cpu {
 
 StridedCopy::StridedCopy(DType dtype, const std::vector<CopyAxis>& axes) {
-  count_ = 1;
-  for (const CopyAxis& axis : axes) count_ *= axis.size;
+  Shape sizes;
+  for (const CopyAxis& axis : axes) sizes.push_back(axis.size);
+  count_ = numel_of(sizes);
   if (count_ == 0) return;
   std::vector<WalkAxis<2>> walk;
   for (const CopyAxis& axis : axes) walk.push_back({axis.size, {axis.to_stride, axis.from_stride}});

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/convert.h"
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
@@ -75,7 +76,7 @@ std::string text_of(DType dtype, const void* data, int64_t i) {
     case float64:
       return float_text(static_cast<const double*>(data)[i]);
     case boolean:
-      return static_cast<const bool*>(data)[i] ? "True" : "False";
+      return static_cast<const BoolByte*>(data)[i] ? "True" : "False";
     case uint64:
       return std::to_string(static_cast<const uint64_t*>(data)[i]);
     default:

@@ -66,7 +66,7 @@ void run_elements(const ElementsState& state, const RunContext& context) {
   T* out = context.output<T>(0);
   const int64_t rank = static_cast<int64_t>(state.indices.size());
   const int64_t width = state.indices.back();
-  const int64_t rows = width == 0 ? 0 : product(state.indices) / width;
+  const int64_t rows = width == 0 ? 0 : numel_of(state.indices) / width;
   for_range(context, rows, width * 2, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       int64_t rest = row;
@@ -132,15 +132,15 @@ std::unique_ptr<KernelState> prepare_nd(const NodeFacts& node, Prepare&) {
   const int64_t batch = node.attributes->get_int("batch_dims");
   state->depth = indices.back();
   const std::span<const int64_t> lead(indices.data(), indices.size() - 1);
-  state->tuples = product(lead);
-  state->tuples_per_batch = std::max<int64_t>(1, product(lead.subspan(batch)));
+  state->tuples = numel_of(lead);
+  state->tuples_per_batch = std::max<int64_t>(1, numel_of(lead.subspan(batch)));
   const Shape strides = contiguous_strides(data);
   for (int64_t k = 0; k < state->depth; ++k) {
     state->sizes.push_back(data[batch + k]);
     state->strides.push_back(strides[batch + k]);
   }
-  state->slice = product(std::span(data).subspan(batch + state->depth));
-  state->batch_stride = product(std::span(data).subspan(batch));
+  state->slice = numel_of(std::span(data).subspan(batch + state->depth));
+  state->batch_stride = numel_of(std::span(data).subspan(batch));
   state->run = visit_unit(node.input(0).dtype, []<typename T>() { return run_nd<T>; });
   return state;
 }
@@ -185,7 +185,7 @@ std::unique_ptr<KernelState> prepare_nonzero(const NodeFacts& node, Prepare&) {
 void run_nonzero(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const NonZeroState*>(kernel_state);
   const int64_t rank = static_cast<int64_t>(state.shape.size());
-  const int64_t size = product(state.shape);
+  const int64_t size = numel_of(state.shape);
   const void* data = context.inputs[0];
   int64_t count = 0;
   for (int64_t i = 0; i < size; ++i) count += state.nonzero(data, i) ? 1 : 0;

@@ -37,6 +37,8 @@ void run_moves(const KernelState* kernel_state, const RunContext& context) {
   }
 }
 
+Support any_size(const NodeFacts&) { return Support::yes(); }
+
 // ---- Pad ----------------------------------------------------------------------------------------
 
 struct PadState : KernelState {
@@ -52,15 +54,15 @@ void run_pad(const PadForm& form, const RunContext& context) {
   const std::vector<int64_t>& before = form.before;
   const T* in = context.input<T>(0);
   T* out = context.output<T>(0);
-  const T value = form.has_value ? *context.input<T>(2) : T();
+  const T value = form.value.value(context, T());
   const Shape strides = contiguous_strides(form.input);
-  const bool empty = product(form.input) == 0;
+  const bool empty = numel_of(form.input) == 0;
   if (rank == 0) {
     *out = *in;
     return;
   }
   const int64_t width = form.output.back();
-  const int64_t rows = width == 0 ? 0 : product(form.output) / width;
+  const int64_t rows = width == 0 ? 0 : numel_of(form.output) / width;
   // The run of the last axis that is the input itself.
   const int64_t shift = before[rank - 1];
   const int64_t first = std::clamp<int64_t>(shift, 0, width);
@@ -89,7 +91,7 @@ void run_pad(const PadForm& form, const RunContext& context) {
         }
       };
       edge(0, first);
-      std::copy(in + base + first - shift, in + base + last - shift, to + first);
+      if (first < last) std::copy_n(in + base + (first - shift), last - first, to + first);
       edge(last, width);
     }
   });
@@ -112,7 +114,8 @@ constexpr std::array<Kernel, 1> kPad{Kernel{.op = "Pad",
                                             .run = run_pad_kernel,
                                             .host_inputs = {1, 3}}};
 
-constexpr auto kKernels = join(move_kernels<make_moves, run_moves>(kMovable), kPad);
+constexpr auto kKernels =
+    join(move_kernels<make_moves, run_moves, StridedCopy::kMaxAxes, any_size>(kMovable), kPad);
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/loop.h"
+#include "kernels/limits.h"
 #include "kernels/resize.h"
 
 namespace ferry::cpu {
@@ -59,8 +60,8 @@ void run_weighted(const State& state, const RunContext& context) {
   Work* halves[2] = {static_cast<Work*>(context.workspace),
                      static_cast<Work*>(context.workspace) + state.largest};
   const bool direct = state.dtype == kWork;
-  const int64_t in_count = product(state.input);
-  const int64_t out_count = product(state.output);
+  const int64_t in_count = numel_of(state.input);
+  const int64_t out_count = numel_of(state.output);
   const Work* current;
   if (direct) {
     current = context.input<Work>(0);
@@ -103,7 +104,7 @@ void run_nearest(const State& state, const RunContext& context) {
   std::vector<const ResizeAxis*> by_axis(rank, nullptr);
   for (const ResizeAxis& table : state.tables) by_axis[table.axis] = &table;
   const int64_t width = state.output.back();
-  const int64_t rows = width == 0 ? 0 : product(state.output) / width;
+  const int64_t rows = width == 0 ? 0 : numel_of(state.output) / width;
   for_range(context, rows, width, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       int64_t rest = row;
@@ -144,22 +145,18 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
     return state;
   }
   // Each axis either grows or shrinks: no tensor on the way exceeds the larger size of every axis.
-  state->largest = 1;
-  for (size_t i = 0; i < state->input.size(); ++i) {
-    state->largest *= std::max(state->input[i], state->output[i]);
-  }
+  Shape larger = state->input;
+  for (size_t i = 0; i < larger.size(); ++i) larger[i] = std::max(larger[i], state->output[i]);
+  state->largest = numel_of(larger);
   const bool wide = state->dtype == float64;
   state->run = wide ? run_weighted<double> : run_weighted<float>;
-  prepare.set_workspace(dtype_bytes(wide ? float64 : float32, state->largest) * 2);
+  prepare.set_workspace(dtype_bytes(wide ? float64 : float32, numel_of(Shape{2, state->largest})));
   return state;
 }
 
 void run(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  if (product(state.output) == 0) return;
-  if (product(state.input) == 0) {
-    throw Error(ErrorCode::runtime, "an input without elements cannot be resized");
-  }
+  if (numel_of(state.output) == 0) return;
   state.run(state, context);
 }
 
@@ -176,7 +173,7 @@ constexpr Kernel kKernels[] = {
      .types = kMovable,
      .prepare = prepare,
      .run = run,
-     .supports = interpolates,
+     .supports = all_of<interpolates, ResizeGeometry::fits>,
      .host_inputs = {1, 2, 3}},
 };
 

@@ -76,7 +76,7 @@ void scatter_elements(const State& state, const RunContext& context) {
   T* out = copy_data<T>(state, context);
   const T* updates = context.input<T>(2);
   const int64_t rank = static_cast<int64_t>(state.updates.size());
-  const int64_t count = product(state.updates);
+  const int64_t count = numel_of(state.updates);
   for (int64_t i = 0; i < count; ++i) {
     int64_t rest = i;
     int64_t offset =
@@ -126,8 +126,8 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   if constexpr (kNd) {
     const Shape& indices = node.input(1).shape;
     state->depth = indices.back();
-    state->tuples = product(std::span(indices).first(indices.size() - 1));
-    state->slice = product(std::span(data).subspan(state->depth));
+    state->tuples = numel_of(std::span(indices).first(indices.size() - 1));
+    state->slice = numel_of(std::span(data).subspan(state->depth));
     state->sizes.assign(data.begin(), data.begin() + state->depth);
   } else {
     state->updates = node.input(1).shape;

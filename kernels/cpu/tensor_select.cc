@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/convert.h"
+#include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
 #include "kernels/cpu/index.h"
@@ -12,6 +13,7 @@
 #include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/through_float.h"
 #include "kernels/host_input.h"
+#include "kernels/scalar.h"
 #include "kernels/strides.h"
 
 namespace ferry::cpu {
@@ -68,11 +70,19 @@ std::unique_ptr<KernelState> prepare_top_k(const NodeFacts& node, Prepare& prepa
   const Shape& x = node.input(0).shape;
   const int64_t axis = axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(x.size()));
   state->view = AxisView(x, axis);
-  state->k = node.output(node.has_output(0) ? 0 : 1).shape[axis];
+  state->k = *host_scalar(node, 1, "k");
+  Shape expected = x;
+  expected[axis] = state->k;
+  if (state->k < 0 || state->k > state->view.size ||
+      node.output(node.has_output(0) ? 0 : 1).shape != expected) {
+    throw Error(ErrorCode::runtime, "k is " + std::to_string(state->k) + ", expected 0 to " +
+                                        std::to_string(state->view.size) +
+                                        ", and as many elements of the output");
+  }
   state->largest = node.attributes->get_int("largest") != 0;
   state->run =
       visit(node.input(0).dtype, NumericTypes(), []<typename T>() { return run_top_k<T>; });
-  prepare.set_workspace(static_cast<size_t>(state->view.size) * sizeof(int64_t));
+  prepare.set_workspace(dtype_bytes(int64, state->view.size));
   return state;
 }
 
@@ -105,6 +115,11 @@ std::unique_ptr<KernelState> prepare_one_hot(const NodeFacts& node, Prepare&) {
   const Shape& output = node.output(0).shape;
   state->view = AxisView(
       output, axis_of(node.attributes->get_int("axis"), static_cast<int64_t>(output.size())));
+  const int64_t depth = *host_scalar(node, 1, "depth");
+  if (depth != state->view.size) {
+    throw Error(ErrorCode::runtime, "the depth is " + std::to_string(depth) + ", the output has " +
+                                        std::to_string(state->view.size) + " along its axis");
+  }
   state->indices = node.input(0).dtype;
   state->run = visit_unit(node.input(2).dtype, []<typename T>() { return run_one_hot<T>; });
   return state;
@@ -129,10 +144,11 @@ struct CompressState : KernelState {
 template <typename T>
 void run_compress(const CompressState& state, const RunContext& context) {
   const AxisView view =
-      state.flat ? AxisView(Shape{product(state.input)}, 0) : AxisView(state.input, state.axis);
-  const bool* condition = context.input<bool>(1);
+      state.flat ? AxisView(Shape{numel_of(state.input)}, 0) : AxisView(state.input, state.axis);
+  const BoolByte* condition = context.input<BoolByte>(1);
   const int64_t considered = std::min(state.conditions, view.size);
-  const int64_t kept = std::count(condition, condition + considered, true);
+  const int64_t kept =
+      std::count_if(condition, condition + considered, [](bool chosen) { return chosen; });
   Shape shape = state.flat ? Shape{kept} : state.input;
   if (!state.flat) shape[state.axis] = kept;
   if (state.promised >= 0 && state.promised != kept) {
@@ -198,10 +214,10 @@ std::unique_ptr<KernelState> prepare_trilu(const NodeFacts& node, Prepare&) {
   const Shape& x = node.input(0).shape;
   state->rows = x[x.size() - 2];
   state->columns = x.back();
-  state->matrices = product(std::span(x).first(x.size() - 2));
+  state->matrices = numel_of(std::span(x).first(x.size() - 2));
   // Beyond the matrix every offset is alike.
-  const std::vector<int64_t> k = host_ints(node, 1);
-  if (!k.empty()) state->k = std::clamp<int64_t>(k.front(), -state->rows, state->columns);
+  const int64_t k = host_scalar(node, 1, "k").value_or(0);
+  state->k = std::clamp<int64_t>(k, -state->rows, state->columns);
   state->upper = node.attributes->get_int("upper") != 0;
   state->run = visit_unit(node.input(0).dtype, []<typename T>() { return run_triangle<T>; });
   return state;
@@ -247,6 +263,8 @@ void run_block(const KernelState* kernel_state, const RunContext& context) {
 // `deep` and `wide` hold the strides of each in the tensor with the channels and in the other.
 std::unique_ptr<KernelState> block_state(DType dtype, const Shape& deep_shape, int64_t block,
                                          bool column_row_depth, bool to_space) {
+  auto state = std::make_unique<BlockState>();
+  if (numel_of(deep_shape) == 0) return state;
   const int64_t n = deep_shape[0], h = deep_shape[2], w = deep_shape[3];
   const int64_t c = deep_shape[1] / (block * block);
   const int64_t plane = h * w;
@@ -268,7 +286,6 @@ std::unique_ptr<KernelState> block_state(DType dtype, const Shape& deep_shape, i
   for (const auto& [size, wide, deep] : axes) {
     walk.push_back(to_space ? CopyAxis{size, wide, deep} : CopyAxis{size, deep, wide});
   }
-  auto state = std::make_unique<BlockState>();
   state->copy = StridedCopy(dtype, std::move(walk));
   return state;
 }
@@ -298,7 +315,7 @@ void run_reverse(const ReverseState& state, const RunContext& context) {
   T* out = context.output<T>(0);
   const int64_t* lengths = context.input<int64_t>(1);
   const int64_t steps = state.shape[state.time_axis];
-  const int64_t inner = product(std::span(state.shape).subspan(2));
+  const int64_t inner = numel_of(std::span(state.shape).subspan(2));
   const int64_t batch = state.shape[state.batch_axis];
   for (int64_t b = 0; b < batch; ++b) {
     if (lengths[b] < 0 || lengths[b] > steps) {

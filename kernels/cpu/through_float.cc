@@ -5,11 +5,11 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/loop.h"
+#include "kernels/scratch.h"
 
 namespace ferry::cpu {
 namespace {
 
-inline constexpr size_t kAlign = 64;
 inline constexpr size_t kNotConverted = ~size_t{0};
 
 // One input or output of the node: where its float copy lies in the workspace.
@@ -25,14 +25,12 @@ struct State : KernelState {
   std::vector<Port> inputs, outputs;
   std::vector<Tensor> constants;  // widened constant inputs that are read; undefined elsewhere
   // The workspace: pointers of the inner call, its own workspace, the float copies.
-  size_t pointers = 0, inner_workspace = 0;
+  size_t own = 0, copies = 0;
 };
 
 bool is_low(const TensorFacts& facts) {
   return facts.present && (facts.dtype == float16 || facts.dtype == bfloat16);
 }
-
-size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 class InnerPrepare : public Prepare {
  public:
@@ -55,10 +53,10 @@ class InnerPrepare : public Prepare {
 };
 
 // Makes `facts` float32 and gives it a place in the workspace.
-Port widen(TensorFacts& facts, size_t& workspace) {
+Port widen(TensorFacts& facts, ScratchLayout& copies) {
   if (!is_low(facts)) return {};
-  Port port{facts.dtype, numel_of(facts.shape), workspace};
-  workspace = aligned(workspace + static_cast<size_t>(port.count) * sizeof(float));
+  const int64_t count = numel_of(facts.shape);
+  const Port port{facts.dtype, count, copies.take(float32, count)};
   facts.dtype = float32;
   return port;
 }
@@ -78,7 +76,7 @@ std::unique_ptr<KernelState> prepare_through_float(const NodeFacts& node, Prepar
                                                    RunFunction inner_run) {
   auto state = std::make_unique<State>();
   NodeFacts wide = node;
-  size_t workspace = 0;
+  ScratchLayout copies;
   state->constants.resize(node.inputs.size());
   for (size_t i = 0; i < wide.inputs.size(); ++i) {
     TensorFacts& facts = wide.inputs[i];
@@ -88,26 +86,28 @@ std::unique_ptr<KernelState> prepare_through_float(const NodeFacts& node, Prepar
       facts.dtype = float32;
       state->inputs.emplace_back();
     } else {
-      state->inputs.push_back(widen(facts, workspace));
+      state->inputs.push_back(widen(facts, copies));
     }
   }
-  for (TensorFacts& facts : wide.outputs) state->outputs.push_back(widen(facts, workspace));
+  for (TensorFacts& facts : wide.outputs) state->outputs.push_back(widen(facts, copies));
   InnerPrepare inner(prepare);
   state->inner = inner_prepare(wide, inner);
   state->run = inner_run;
   for (size_t i = 0; i < state->constants.size(); ++i) {
     if (inner.packed().contains(static_cast<int>(i))) state->constants[i] = Tensor();
   }
-  state->pointers = aligned((wide.inputs.size() + wide.outputs.size()) * sizeof(void*));
-  state->inner_workspace = aligned(inner.workspace());
-  prepare.set_workspace(state->pointers + state->inner_workspace + workspace);
+  ScratchLayout scratch;
+  scratch.take_bytes((wide.inputs.size() + wide.outputs.size()) * sizeof(void*));
+  state->own = scratch.take_bytes(inner.workspace());
+  state->copies = scratch.take_bytes(copies.bytes());
+  prepare.set_workspace(scratch.bytes());
   return state;
 }
 
 void run_through_float(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  std::byte* const own = static_cast<std::byte*>(context.workspace) + state.pointers;
-  std::byte* const workspace = own + state.inner_workspace;
+  std::byte* const own = static_cast<std::byte*>(context.workspace) + state.own;
+  std::byte* const workspace = static_cast<std::byte*>(context.workspace) + state.copies;
   // In the workspace's first bytes, so that a run allocates nothing.
   const std::span inputs(static_cast<const void**>(context.workspace), state.inputs.size());
   const std::span outputs(static_cast<void**>(context.workspace) + state.inputs.size(),

@@ -55,7 +55,8 @@ void for_row_taps(const Window& window, int64_t row, F&& f) {
       const Window::Axis& axis = window.axes[i];
       const int64_t at = outer[i] * axis.stride - axis.pad + rest % axis.kernel * axis.dilation;
       rest /= axis.kernel;
-      outside = outside || at < 0 || at >= axis.input;
+      outside = at < 0 || at >= axis.input;
+      if (outside) break;
       base += at * stride;
       stride *= axis.input;
     }

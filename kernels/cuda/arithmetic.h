@@ -112,7 +112,7 @@ __device__ void with_element(const void* data, DType dtype, int64_t at, const F&
     case DType::uint64:
       return f(static_cast<const uint64_t*>(data)[at]);
     case DType::boolean:
-      return f(static_cast<const bool*>(data)[at]);
+      return f(static_cast<const uint8_t*>(data)[at] != 0);  // any byte may come
     default:
       return;
   }

@@ -26,8 +26,7 @@ void spread_bias(cudaStream_t stream, DType dtype, const void* bias, void* y, in
   if (count == 0) return;
   visit(dtype, FloatTypes(), [&]<typename T>() {
     launch_map(stream, count,
-               BiasMap<T>{FastDivide(static_cast<uint32_t>(positions)),
-                          FastDivide(static_cast<uint32_t>(channels)), static_cast<const T*>(bias),
+               BiasMap<T>{FastDivide(positions), FastDivide(channels), static_cast<const T*>(bias),
                           static_cast<T*>(y)});
   });
 }

@@ -122,8 +122,8 @@ class PlainConv final : public ConvPlan {
     visit(problem_.dtype, FloatTypes(), [&]<typename T>() {
       const ConvArguments<T> arguments{
           .window = window_,
-          .channels = FastDivide(static_cast<uint32_t>(problem_.groups * problem_.out_channels)),
-          .out_channels = FastDivide(static_cast<uint32_t>(problem_.out_channels)),
+          .channels = FastDivide(problem_.groups * problem_.out_channels),
+          .out_channels = FastDivide(problem_.out_channels),
           .groups = problem_.groups,
           .in_channels = problem_.in_channels,
           .kernel_size = problem_.window.kernel_size(),

@@ -30,7 +30,7 @@ struct FillState : KernelState {
 std::unique_ptr<KernelState> prepare_fill(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<FillState>();
   state->count = map_count(node.output(0).shape);
-  state->value = node.attributes->get<Tensor>("value");
+  state->value = fill_value(node);
   return state;
 }
 
@@ -64,13 +64,13 @@ struct RangeMap {
 };
 
 struct RangeState : KernelState {
-  bool concrete = false;
+  RangeForm form;
   DType dtype = DType::undefined;
 };
 
 std::unique_ptr<KernelState> prepare_range(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<RangeState>();
-  state->concrete = node.output(0).concrete();
+  state->form = RangeForm(node);
   state->dtype = node.output(0).dtype;
   return state;
 }
@@ -78,11 +78,11 @@ std::unique_ptr<KernelState> prepare_range(const NodeFacts& node, Prepare&) {
 void run_range(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const RangeState*>(kernel_state);
   visit(state.dtype, RangeTypes(), [&]<typename T>() {
-    const T start = *context.input<T>(0), delta = *context.input<T>(2);
-    const Shape shape{range_count(start, *context.input<T>(1), delta)};
-    const uint32_t count = map_count(shape);
-    void* output = state.concrete ? context.outputs[0] : context.allocator->allocate(0, shape);
-    launch_map(context, count, RangeMap<T>{start, delta, static_cast<T*>(output)});
+    const RangeForm& form = state.form;
+    const T start = *form.start.pointer<T>(context), delta = *form.delta.pointer<T>(context);
+    const uint32_t count = map_count({range_count(start, *form.limit.pointer<T>(context), delta)});
+    launch_map(context, count,
+               RangeMap<T>{start, delta, static_cast<T*>(form.output(context, count))});
   });
 }
 
@@ -91,7 +91,7 @@ constexpr Kernel kKernels[] = {
      .types = kAnyType,
      .prepare = prepare_fill,
      .run = run_fill,
-     .supports = fills_bytes,
+     .supports = all_of<countable, fills_bytes>,
      .host_inputs = {0}},
     {.op = "Range",
      .types = type_set(RangeTypes()),

@@ -73,8 +73,7 @@ struct State : KernelState {
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
   state->dtype = node.input(0).dtype;
-  state->walk =
-      broadcast_walk<2>(node.output(0).shape, {&node.input(0).shape, &node.input(1).shape});
+  state->walk = broadcast_walk<2>(node);
   return state;
 }
 
@@ -89,9 +88,9 @@ void run(const KernelState* kernel_state, const RunContext& context) {
 }
 
 struct NotMap {
-  const bool* in;
+  const uint8_t* in;  // any byte may come
   bool* out;
-  __device__ void operator()(uint32_t index) const { out[index] = !in[index]; }
+  __device__ void operator()(uint32_t index) const { out[index] = in[index] == 0; }
 };
 
 struct NotState : KernelState {
@@ -106,12 +105,16 @@ std::unique_ptr<KernelState> prepare_not(const NodeFacts& node, Prepare&) {
 
 void run_not(const KernelState* state, const RunContext& context) {
   launch_map(context, static_cast<const NotState*>(state)->count,
-             NotMap{context.input<bool>(0), context.output<bool>(0)});
+             NotMap{context.input<uint8_t>(0), context.output<bool>(0)});
 }
 
 template <typename Op, typename Types>
 constexpr Kernel predicate(std::string_view op) {
-  return {.op = op, .types = type_set(Types()), .prepare = prepare, .run = run<Op, Types>};
+  return {.op = op,
+          .types = type_set(Types()),
+          .prepare = prepare,
+          .run = run<Op, Types>,
+          .supports = walkable<2>};
 }
 
 constexpr Kernel kKernels[] = {
@@ -125,6 +128,7 @@ constexpr Kernel kKernels[] = {
      .types = kBool,
      .prepare = prepare_not,
      .run = run_not,
+     .supports = countable,
      .aliasing = Aliasing::in_place},
     predicate<Or, BoolTypes>("Or"),
     predicate<Xor, BoolTypes>("Xor"),

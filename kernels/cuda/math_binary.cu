@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kernels/cuda/arithmetic.h"
+#include "kernels/cuda/cast.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
@@ -48,18 +49,28 @@ struct BinaryState : KernelState {
       steps;  // step 0: inputs 0 and 1 (or 0 and 0); step i: output and input i + 1
 };
 
+std::vector<Walk<2>> fold_steps(const NodeFacts& node) {
+  const Shape& output = node.output(0).shape;
+  const Shape& second = node.inputs.size() > 1 ? node.input(1).shape : node.input(0).shape;
+  std::vector<Walk<2>> steps{broadcast_walk<2>(output, {&node.input(0).shape, &second})};
+  for (size_t i = 2; i < node.inputs.size(); ++i) {
+    steps.push_back(broadcast_walk<2>(output, {&output, &node.inputs[i].shape}));
+  }
+  return steps;
+}
+
+Support folds(const NodeFacts& node) {
+  const Support support = countable(node);
+  return support.ok ? within_axes(node, kMaxAxes, [&] { fold_steps(node); }) : support;
+}
+
 template <typename Op>
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<BinaryState>();
-  const Shape& output = node.output(0).shape;
   state->launch = visit(node.input(0).dtype, NumericTypes(),
                         []<typename T>() -> Launch { return launch_binary<Op, T>; });
   state->inputs = node.inputs.size();
-  const Shape& second = node.inputs.size() > 1 ? node.input(1).shape : node.input(0).shape;
-  state->steps.push_back(broadcast_walk<2>(output, {&node.input(0).shape, &second}));
-  for (size_t i = 2; i < node.inputs.size(); ++i) {
-    state->steps.push_back(broadcast_walk<2>(output, {&output, &node.inputs[i].shape}));
-  }
+  state->steps = fold_steps(node);
   return state;
 }
 
@@ -100,8 +111,13 @@ struct PowMap {
   __device__ void operator()(uint32_t index) const {
     int64_t at[2];
     walk.offsets(index, at);
-    out[index] = static_cast<T>(Pow::apply(static_cast<Work>(static_cast<Compute<T>>(base[at[0]])),
-                                           load_as<Work>(exponent, exponent_dtype, at[1]), faults));
+    const Work power = Pow::apply(static_cast<Work>(static_cast<Compute<T>>(base[at[0]])),
+                                  load_as<Work>(exponent, exponent_dtype, at[1]), faults);
+    if constexpr (std::is_integral_v<T>) {
+      out[index] = cast<T>(power);
+    } else {
+      out[index] = static_cast<T>(power);
+    }
   }
 };
 
@@ -112,8 +128,7 @@ struct PowState : KernelState {
 
 std::unique_ptr<KernelState> prepare_pow(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<PowState>();
-  state->walk =
-      broadcast_walk<2>(node.output(0).shape, {&node.input(0).shape, &node.input(1).shape});
+  state->walk = broadcast_walk<2>(node);
   state->base = node.input(0).dtype;
   state->exponent = node.input(1).dtype;
   return state;
@@ -142,19 +157,24 @@ constexpr Kernel binary(std::string_view op) {
           .types = kNumericTypes,
           .prepare = prepare<Op>,
           .run = run,
+          .supports = folds,
           .aliasing = Aliasing::in_place};
 }
 
 template <typename Op>
 constexpr Kernel two_of(std::string_view op) {
   Kernel kernel = binary<Op>(op);
-  kernel.supports = two_inputs;
+  kernel.supports = all_of<two_inputs, folds>;
   return kernel;
 }
 
 template <typename Op>
 constexpr Kernel any_number(std::string_view op) {
-  return {.op = op, .types = kNumericTypes, .prepare = prepare<Op>, .run = run_variadic};
+  return {.op = op,
+          .types = kNumericTypes,
+          .prepare = prepare<Op>,
+          .run = run_variadic,
+          .supports = folds};
 }
 
 constexpr Kernel kKernels[] = {
@@ -168,7 +188,8 @@ constexpr Kernel kKernels[] = {
     {.op = "Pow",
      .types = kFloatTypes | TypeSet{int32, int64},
      .prepare = prepare_pow,
-     .run = run_pow},
+     .run = run_pow,
+     .supports = walkable<2>},
     binary<Sub>("Sub"),
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/host_input.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cuda {
 namespace {
@@ -52,7 +53,7 @@ struct State : KernelState {
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   const Shape& shape = node.input(0).shape;
   map_count(shape);
-  const int64_t axis = host_axis(host_ints(node, 1).at(0), static_cast<int64_t>(shape.size()));
+  const int64_t axis = host_axis(*host_scalar(node, 1, "axis"), static_cast<int64_t>(shape.size()));
   auto state = std::make_unique<State>(AxisView(shape, axis));
   state->dtype = node.input(0).dtype;
   state->exclusive = node.attributes->get_int("exclusive") != 0;
@@ -78,6 +79,7 @@ constexpr Kernel kKernels[] = {
      .types = type_set(SumTypes()),
      .prepare = prepare,
      .run = run,
+     .supports = countable,
      .host_inputs = {1}},
 };
 

@@ -81,6 +81,18 @@ Shape batch_shape(const Shape& a, const Shape& b) {
   return batch;
 }
 
+Walk<2> batch_walk(Shape a, Shape b) {
+  for (Shape* shape : {&a, &b}) shape->resize(std::max<size_t>(shape->size(), 2) - 2);
+  return broadcast_walk<2>(batch_shape(a, b), {&a, &b});
+}
+
+Support stackable(const NodeFacts& node) {
+  const Support support = countable(node);
+  return support.ok ? within_axes(node, kMaxAxes,
+                                  [&] { batch_walk(node.input(0).shape, node.input(1).shape); })
+                    : support;
+}
+
 std::unique_ptr<GemmPlan> make_plan(const GemmProblem& problem, Prepare& prepare) {
   auto plan = make_library_gemm(problem, prepare.backend()->device().index());
   if (!plan) plan = make_plain_gemm(problem);
@@ -90,6 +102,7 @@ std::unique_ptr<GemmPlan> make_plan(const GemmProblem& problem, Prepare& prepare
 
 std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prepare) {
   auto state = std::make_unique<MatMulState>();
+  const Walk<2> walk = batch_walk(node.input(0).shape, node.input(1).shape);
   Shape a = node.input(0).shape, b = node.input(1).shape;
   if (a.size() == 1) a.insert(a.begin(), 1);
   if (b.size() == 1) b.push_back(1);
@@ -99,9 +112,6 @@ std::unique_ptr<KernelState> prepare_matmul(const NodeFacts& node, Prepare& prep
   problem.m = a[a.size() - 2];
   problem.k = a.back();
   problem.n = b.back();
-  a.resize(a.size() - 2);
-  b.resize(b.size() - 2);
-  const Walk<2> walk = broadcast_walk<2>(batch_shape(a, b), {&a, &b});
   if (walk.count == 0 || problem.m == 0 || problem.n == 0) return state;
 
   state->has_bias = problem.accumulate = node.has_input(2);
@@ -196,12 +206,12 @@ constexpr Kernel kKernels[] = {
      .types = type_set(MatrixTypes()),
      .prepare = prepare_gemm,
      .run = run_gemm,
-     .supports = supports_activation},
+     .supports = all_of<supports_activation, countable>},
     {.op = "MatMul",
      .types = type_set(MatrixTypes()),
      .prepare = prepare_matmul,
      .run = run_matmul,
-     .supports = supports_matmul_epilogue},
+     .supports = all_of<supports_matmul_epilogue, stackable>},
 };
 
 }  // namespace

@@ -66,8 +66,16 @@ void run(const KernelState* kernel_state, const RunContext& context) {
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "LogSoftmax", .types = kFloatTypes, .prepare = prepare, .run = run<true>},
-    {.op = "Softmax", .types = kFloatTypes, .prepare = prepare, .run = run<false>},
+    {.op = "LogSoftmax",
+     .types = kFloatTypes,
+     .prepare = prepare,
+     .run = run<true>,
+     .supports = countable},
+    {.op = "Softmax",
+     .types = kFloatTypes,
+     .prepare = prepare,
+     .run = run<false>,
+     .supports = countable},
 };
 
 }  // namespace

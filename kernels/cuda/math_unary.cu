@@ -4,6 +4,7 @@
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/unary_operators.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cuda {
 namespace {
@@ -120,6 +121,7 @@ constexpr Kernel unary(std::string_view op) {
           .types = type_set(typename Op::Types()),
           .prepare = prepare<Op>,
           .run = run<Op>,
+          .supports = countable,
           .aliasing = Aliasing::in_place};
 }
 
@@ -160,8 +162,8 @@ struct ClipMap {
 
 struct ClipState : UnaryState {
   explicit ClipState(const NodeFacts& node)
-      : UnaryState(node), has_low(node.has_input(1)), has_high(node.has_input(2)) {}
-  bool has_low, has_high;
+      : UnaryState(node), low(node, 1, "min"), high(node, 2, "max") {}
+  ScalarInput low, high;
 };
 
 std::unique_ptr<KernelState> prepare_clip(const NodeFacts& node, Prepare&) {
@@ -172,19 +174,23 @@ void run_clip(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const ClipState*>(kernel_state);
   visit(state.dtype, NumericTypes(), [&]<typename T>() {
     launch_map(context, state.count,
-               ClipMap<T>{context.input<T>(0), state.has_low ? context.input<T>(1) : nullptr,
-                          state.has_high ? context.input<T>(2) : nullptr, context.output<T>(0)});
+               ClipMap<T>{context.input<T>(0), state.low.pointer<T>(context),
+                          state.high.pointer<T>(context), context.output<T>(0)});
   });
 }
 
 constexpr Kernel kKernels[] = {
     unary<Abs>("Abs"),
-    {.op = "Clip", .types = kNumericTypes, .prepare = prepare_clip, .run = run_clip},
+    {.op = "Clip",
+     .types = kNumericTypes,
+     .prepare = prepare_clip,
+     .run = run_clip,
+     .supports = countable},
     unary<Cos>("Cos"),
     unary<Erf>("Erf"),
     unary<Exp>("Exp"),
-    gelu<Gelu>(exact),
-    gelu<GeluTanh>(by_tanh),
+    gelu<Gelu>(all_of<countable, exact>),
+    gelu<GeluTanh>(all_of<countable, by_tanh>),
     unary<HardSigmoid>("HardSigmoid"),
     unary<HardSwish>("HardSwish"),
     unary<LeakyRelu>("LeakyRelu"),

@@ -10,11 +10,6 @@
 namespace ferry::cuda {
 namespace {
 
-Support supports(const NodeFacts& node) {
-  const Support window = within_three_axes(node);
-  return window.ok ? supports_activation(node) : window;
-}
-
 struct State : KernelState {
   ConvProblem problem;
   // nullptr: no term is added, so y is the bias alone, and its activation.
@@ -84,13 +79,19 @@ void run(const KernelState* kernel_state, const RunContext& context) {
                    problem.y_elements());
 }
 
+constexpr auto kSupports = all_of<within_three_axes, countable, supports_activation>;
+
 constexpr Kernel kKernels[] = {
-    {.op = "Conv", .types = kFloatTypes, .prepare = prepare_conv, .run = run, .supports = supports},
+    {.op = "Conv",
+     .types = kFloatTypes,
+     .prepare = prepare_conv,
+     .run = run,
+     .supports = kSupports},
     {.op = "ConvTranspose",
      .types = kFloatTypes,
      .prepare = prepare_conv_transpose,
      .run = run,
-     .supports = supports},
+     .supports = kSupports},
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
+#include "kernels/scalar.h"
 
 namespace ferry::cuda {
 namespace {
@@ -52,7 +53,7 @@ std::unique_ptr<KernelState> prepare_batch_norm(const NodeFacts& node, Prepare&)
   state->count = map_count(shape);
   if (state->count > 0 && shape.size() > 1) {
     state->channels = static_cast<uint32_t>(shape[1]);
-    state->inner = static_cast<uint32_t>(product(std::span(shape).subspan(2)));
+    state->inner = static_cast<uint32_t>(numel_of(std::span(shape).subspan(2)));
   }
   state->dtype = node.input(0).dtype;
   state->parameter_dtype = node.input(1).dtype;
@@ -139,18 +140,28 @@ struct LayerNormState : KernelState {
   float epsilon = 0;
 };
 
+// Over the elements of a row, with scale and bias.
+Walk<2> row_walk(const NodeFacts& node, int64_t axis) {
+  const Shape& shape = node.input(0).shape;
+  const Shape& scale = node.input(1).shape;
+  const Shape& bias = node.has_input(2) ? node.input(2).shape : scale;
+  return broadcast_walk<2>({shape.begin() + axis, shape.end()}, {&scale, &bias});
+}
+
+Support walks_row(const NodeFacts& node) {
+  return within_axes(node, kMaxAxes, [&] {
+    row_walk(node, axis_of(node.attributes->get_int("axis"), node.input(0).rank()));
+  });
+}
+
 std::unique_ptr<KernelState> prepare_layer_norm(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<LayerNormState>();
   const Shape& shape = node.input(0).shape;
   const auto rank = static_cast<int64_t>(shape.size());
   const int64_t axis = axis_of(node.attributes->get_int("axis"), rank);
-  const Shape row(shape.begin() + axis, shape.end());
-  map_count(shape);
-  state->rows = static_cast<uint32_t>(product(std::span(shape).first(axis)));
+  state->rows = map_count(shape) == 0 ? 0 : map_count({shape.begin(), shape.begin() + axis});
   state->bias = node.has_input(2);
-  const Shape& scale = node.input(1).shape;
-  const Shape& bias = state->bias ? node.input(2).shape : scale;
-  state->row = broadcast_walk<2>(row, {&scale, &bias});
+  state->row = row_walk(node, axis);
   state->dtype = node.input(0).dtype;
   state->mean = node.has_output(1);
   state->deviation = node.has_output(2);
@@ -203,6 +214,10 @@ struct DropoutState : KernelState {
 
 std::unique_ptr<KernelState> prepare_dropout(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<DropoutState>();
+  // Neither is read: supports() has seen that nothing is dropped.
+  for (const auto& [input, name] : {std::pair(1, "ratio"), std::pair(2, "training_mode")}) {
+    if (node.has_input(input)) expect_one_element(node, input, name);
+  }
   const int64_t count = numel_of(node.input(0).shape);
   state->count = static_cast<size_t>(count);
   state->bytes = dtype_bytes(node.input(0).dtype, count);
@@ -231,7 +246,7 @@ constexpr Kernel kKernels[] = {
      .types = kFloatTypes,
      .prepare = prepare_batch_norm,
      .run = run_batch_norm,
-     .supports = not_training},
+     .supports = all_of<countable, not_training>},
     {.op = "Dropout",
      .types = kFloatTypes,
      .prepare = prepare_dropout,
@@ -242,7 +257,7 @@ constexpr Kernel kKernels[] = {
      .types = kFloatTypes,
      .prepare = prepare_layer_norm,
      .run = run_layer_norm,
-     .supports = scale_within_row},
+     .supports = all_of<countable, scale_within_row, walks_row>},
 };
 
 }  // namespace

@@ -171,9 +171,7 @@ std::unique_ptr<KernelState> prepare_average(const NodeFacts& node, Prepare&) {
 
 // The spatial axes as one, which the window covers.
 std::unique_ptr<KernelState> prepare_global(const NodeFacts& node, Prepare&) {
-  int64_t size = 1;
-  const Shape& shape = node.input(0).shape;
-  for (size_t i = 2; i < shape.size(); ++i) size *= shape[i];
+  const int64_t size = numel_of(std::span(node.input(0).shape).subspan(2));
   Window window;
   window.axes.push_back({size, 1, size, 1, 1, 0, 0});
   return make_state(node, window);
@@ -184,17 +182,22 @@ constexpr Kernel kKernels[] = {
      .types = kFloatTypes,
      .prepare = prepare_average,
      .run = run_average,
-     .supports = within_three_axes},
+     .supports = all_of<countable, within_three_axes>},
     {.op = "GlobalAveragePool",
      .types = kFloatTypes,
      .prepare = prepare_global,
-     .run = run_average},
-    {.op = "GlobalMaxPool", .types = kFloatTypes, .prepare = prepare_global, .run = run_max},
+     .run = run_average,
+     .supports = countable},
+    {.op = "GlobalMaxPool",
+     .types = kFloatTypes,
+     .prepare = prepare_global,
+     .run = run_max,
+     .supports = countable},
     {.op = "MaxPool",
      .types = type_set(MaxTypes()),
      .prepare = prepare_max,
      .run = run_max,
-     .supports = within_three_axes},
+     .supports = all_of<countable, within_three_axes>},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "devices/cuda/launch.h"
 #include "kernels/axis.h"
 #include "kernels/cuda/block_reduce.h"
+#include "kernels/cuda/cast.h"
 #include "kernels/cuda/element.h"
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
@@ -26,6 +27,8 @@ struct Sum {
   using Types = SumTypes;
   using Combine = Add;
   template <typename C>
+  using Total = C;  // what terms of C are combined in
+  template <typename C>
   static constexpr C identity() {
     return C(0);
   }
@@ -34,18 +37,24 @@ struct Sum {
     return total;
   }
 };
+// Of integers in double, truncated.
 struct Mean : Sum {
   template <typename C>
-  __device__ static C finish(C total, int64_t count) {
+  using Total = std::conditional_t<std::is_integral_v<C>, double, C>;
+  template <typename C>
+  __device__ static C finish(Total<C> total, int64_t count) {
+    const Total<C> mean = total / static_cast<Total<C>>(count);
     if constexpr (std::is_integral_v<C>) {
-      return count == 0 ? C(0) : static_cast<C>(total / static_cast<C>(count));
+      return integer_from<C>(mean);
     } else {
-      return total / static_cast<C>(count);
+      return mean;
     }
   }
 };
 struct Largest {
   using Types = ExtremeTypes;
+  template <typename C>
+  using Total = C;
   using Combine = Max;
   template <typename C>
   static constexpr C identity() {
@@ -69,6 +78,9 @@ struct Smallest : Largest {
 // ---- two kernels: a block, or a thread, for each element of the output
 // -----------------------------
 
+template <typename Op, typename T>
+using TotalOf = typename Op::template Total<Compute<T>>;
+
 template <typename T>
 struct ReduceArguments {
   Walk<1> kept;     // from the output's elements to the first term of each
@@ -78,34 +90,39 @@ struct ReduceArguments {
 };
 
 template <typename Op, typename T>
-__global__ void reduce_block_kernel(ReduceArguments<T> p, Compute<T> identity) {
+__global__ void reduce_block_kernel(ReduceArguments<T> p, TotalOf<Op, T> identity) {
   using C = Compute<T>;
+  using Total = TotalOf<Op, T>;
   int64_t first[1], term[1];
   p.kept.offsets(blockIdx.x, first);
-  C total = identity;
+  Total total = identity;
   for (uint32_t i = threadIdx.x; i < p.reduced.count; i += blockDim.x) {
     p.reduced.offsets(i, term);
-    total = Op::Combine::apply(total, static_cast<C>(p.in[first[0] + term[0]]));
+    total = Op::Combine::apply(total, static_cast<Total>(static_cast<C>(p.in[first[0] + term[0]])));
   }
   total = block_reduce<typename Op::Combine>(total, identity);
-  if (threadIdx.x == 0) p.out[blockIdx.x] = static_cast<T>(Op::finish(total, p.reduced.count));
+  if (threadIdx.x == 0) {
+    p.out[blockIdx.x] = static_cast<T>(Op::template finish<C>(total, p.reduced.count));
+  }
 }
 
 template <typename Op, typename T>
 struct ReduceMap {
   ReduceArguments<T> p;
-  Compute<T> identity;
+  TotalOf<Op, T> identity;
 
   __device__ void operator()(uint32_t index) const {
     using C = Compute<T>;
+    using Total = TotalOf<Op, T>;
     int64_t first[1], term[1];
     p.kept.offsets(index, first);
-    C total = identity;
+    Total total = identity;
     for (uint32_t i = 0; i < p.reduced.count; ++i) {
       p.reduced.offsets(i, term);
-      total = Op::Combine::apply(total, static_cast<C>(p.in[first[0] + term[0]]));
+      total =
+          Op::Combine::apply(total, static_cast<Total>(static_cast<C>(p.in[first[0] + term[0]])));
     }
-    p.out[index] = static_cast<T>(Op::finish(total, p.reduced.count));
+    p.out[index] = static_cast<T>(Op::template finish<C>(total, p.reduced.count));
   }
 };
 
@@ -141,6 +158,11 @@ Plan plan_for(const NodeFacts& node) {
   return plan;
 }
 
+Support reducible(const NodeFacts& node) {
+  const Support support = countable(node);
+  return support.ok ? within_axes(node, kMaxAxes, [&] { plan_for(node); }) : support;
+}
+
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
   state->dtype = node.input(0).dtype;
@@ -156,7 +178,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   visit(state.dtype, typename Op::Types(), [&]<typename T>() {
     const ReduceArguments<T> arguments{plan.kept, plan.reduced, context.input<T>(0),
                                        context.output<T>(0)};
-    constexpr auto kIdentity = Op::template identity<Compute<T>>();
+    constexpr auto kIdentity = Op::template identity<TotalOf<Op, T>>();
     if (plan.by_threads) {
       launch_map(context, plan.kept.count, ReduceMap<Op, T>{arguments, kIdentity});
     } else {
@@ -174,6 +196,7 @@ constexpr Kernel reduction(std::string_view op) {
           .types = type_set(typename Op::Types()),
           .prepare = prepare,
           .run = run<Op>,
+          .supports = reducible,
           .host_inputs = {1}};
 }
 

@@ -13,6 +13,7 @@
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/lstm.h"
+#include "kernels/scratch.h"
 
 namespace ferry::cuda {
 namespace {
@@ -195,17 +196,13 @@ struct Scratch {
   size_t projected, recurrent, h, c, bytes;
 
   explicit Scratch(const State& state) {
-    size_t next = state.library_bytes;
-    const auto take = [&](int64_t elements) {
-      const size_t at = (next + 255) / 256 * 256;
-      next = at + dtype_bytes(state.dtype, elements);
-      return at;
-    };
-    projected = take(state.layout.sequence * state.states() * 4);
-    recurrent = take(state.states() * 4);
-    h = take(state.states());
-    c = take(state.states());
-    bytes = next;
+    ScratchLayout layout(256);
+    layout.take_bytes(state.library_bytes);
+    projected = layout.take(state.dtype, state.layout.sequence * state.states() * 4);
+    recurrent = layout.take(state.dtype, state.states() * 4);
+    h = layout.take(state.dtype, state.states());
+    c = layout.take(state.dtype, state.states());
+    bytes = layout.bytes();
   }
 };
 
@@ -214,10 +211,11 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   for (const std::string& name : node.attributes->get<std::vector<std::string>>("activations")) {
     state->functions.push_back(*function_named(name));
   }
-  map_count({state->layout.sequence * state->layout.batch, 4 * state->hidden});
+  const int64_t rows = map_count({state->layout.sequence, state->layout.batch});
+  map_count({rows, 4 * state->hidden});
+  map_count({state->layout.batch, 4 * state->hidden});
   const int device = prepare.backend()->device().index();
-  state->project =
-      plan_product(*state, state->layout.sequence * state->layout.batch, state->input, device);
+  state->project = plan_product(*state, rows, state->input, device);
   state->recur = plan_product(*state, state->layout.batch, state->hidden, device);
   for (const auto* plan : {state->project.get(), state->recur.get()}) {
     if (plan) state->library_bytes = std::max(state->library_bytes, plan->workspace_bytes());
@@ -300,6 +298,16 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   });
 }
 
+// The gates of all steps are counted as a tensor is.
+Support countable_gates(const NodeFacts& node) {
+  const Support support = countable(node);
+  if (!support.ok || !node.input(0).concrete() || !node.input(2).concrete()) return support;
+  NodeFacts gates;
+  gates.outputs = {node.input(0)};
+  gates.outputs[0].shape.back() = node.input(2).shape[1];
+  return countable(gates);
+}
+
 Support supports(const NodeFacts& node) {
   const Attributes& attributes = *node.attributes;
   const size_t directions = attributes.get_string("direction") == "bidirectional" ? 2 : 1;
@@ -309,7 +317,7 @@ Support supports(const NodeFacts& node) {
       return Support::no(ReasonCode::attribute, "the activation " + name + " is not written");
     }
   }
-  if (names.size() >= 3 * directions) return Support::yes();
+  if (names.size() >= 3 * directions) return countable_gates(node);
   return Support::no(ReasonCode::attribute, "there are " + std::to_string(names.size()) +
                                                 " activations instead of three a direction");
 }

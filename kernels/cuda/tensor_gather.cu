@@ -38,6 +38,7 @@ struct GatherState : KernelState {
   Shape data, indices, output;
   int64_t axis = 0;
   uint32_t count = 0;
+  Walk<1> walk;  // GatherElements: over the output, where the axis does not move
 };
 
 std::unique_ptr<GatherState> make_state(const NodeFacts& node) {
@@ -85,9 +86,9 @@ void run_gather(const KernelState* kernel_state, const RunContext& context) {
   const AxisView view(state.data, state.axis);
   visit_unit(state.dtype, [&]<typename T>() {
     launch_map(context, state.count,
-               GatherMap<T>{FastDivide(static_cast<uint32_t>(view.inner)),
-                            FastDivide(map_count(state.indices)), view.size, context.input<T>(0),
-                            indices_of(context, state.index_dtype), context.output<T>(0)});
+               GatherMap<T>{FastDivide(view.inner), FastDivide(map_count(state.indices)), view.size,
+                            context.input<T>(0), indices_of(context, state.index_dtype),
+                            context.output<T>(0)});
   });
 }
 
@@ -110,16 +111,32 @@ struct GatherElementsMap {
   }
 };
 
+Walk<1> elements_walk(const NodeFacts& node) {
+  const Shape& data = node.input(0).shape;
+  Shape strides = contiguous_strides(data);
+  strides[axis_of(node.attributes->get_int("axis"), node.input(0).rank())] = 0;
+  return make_walk<1>(node.output(0).shape, {strides});
+}
+
+Support walks_elements(const NodeFacts& node) {
+  const Support support = countable(node);
+  return support.ok ? within_axes(node, kMaxAxes, [&] { elements_walk(node); }) : support;
+}
+
+std::unique_ptr<KernelState> prepare_elements(const NodeFacts& node, Prepare&) {
+  auto state = make_state(node);
+  state->axis = axis_of(node.attributes->get_int("axis"), node.input(0).rank());
+  state->walk = elements_walk(node);
+  return state;
+}
+
 void run_gather_elements(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const GatherState*>(kernel_state);
   if (state.count == 0) return;
-  Shape strides = contiguous_strides(state.data);
-  const int64_t stride = strides[state.axis];
-  strides[state.axis] = 0;
-  const Walk<1> walk = make_walk<1>(state.output, {strides});
+  const int64_t stride = contiguous_strides(state.data)[state.axis];
   visit_unit(state.dtype, [&]<typename T>() {
     launch_map(context, state.count,
-               GatherElementsMap<T>{walk, state.data[state.axis], stride, context.input<T>(0),
+               GatherElementsMap<T>{state.walk, state.data[state.axis], stride, context.input<T>(0),
                                     indices_of(context, state.index_dtype), context.output<T>(0)});
   });
 }
@@ -161,17 +178,16 @@ void run_gather_nd(const KernelState* kernel_state, const RunContext& context) {
   if (state.count == 0) return;
   const int64_t batch = state.axis, depth = state.indices.back();
   const std::span<const int64_t> data = state.data, indices = state.indices;
-  const int64_t tuples = product(indices.subspan(batch, indices.size() - 1 - batch));
+  const int64_t tuples = numel_of(indices.subspan(batch, indices.size() - 1 - batch));
   const Shape strides = contiguous_strides(state.data);
   visit_unit(state.dtype, [&]<typename T>() {
-    GatherNDMap<T> map{
-        .slice = FastDivide(static_cast<uint32_t>(product(data.subspan(batch + depth)))),
-        .tuples = FastDivide(static_cast<uint32_t>(tuples)),
-        .depth = static_cast<int32_t>(depth),
-        .batch_stride = product(data.subspan(batch)),
-        .data = context.input<T>(0),
-        .indices = indices_of(context, state.index_dtype),
-        .out = context.output<T>(0)};
+    GatherNDMap<T> map{.slice = FastDivide(numel_of(data.subspan(batch + depth))),
+                       .tuples = FastDivide(tuples),
+                       .depth = static_cast<int32_t>(depth),
+                       .batch_stride = numel_of(data.subspan(batch)),
+                       .data = context.input<T>(0),
+                       .indices = indices_of(context, state.index_dtype),
+                       .out = context.output<T>(0)};
     for (int64_t i = 0; i < depth; ++i) {
       map.sizes[i] = state.data[batch + i];
       map.strides[i] = strides[batch + i];
@@ -190,16 +206,21 @@ Support shallow(const NodeFacts& node) {
 }
 
 constexpr Kernel kKernels[] = {
-    {.op = "Gather", .types = kByteTypes, .prepare = prepare_axis, .run = run_gather},
-    {.op = "GatherElements",
+    {.op = "Gather",
      .types = kByteTypes,
      .prepare = prepare_axis,
-     .run = run_gather_elements},
+     .run = run_gather,
+     .supports = countable},
+    {.op = "GatherElements",
+     .types = kByteTypes,
+     .prepare = prepare_elements,
+     .run = run_gather_elements,
+     .supports = walks_elements},
     {.op = "GatherND",
      .types = kByteTypes,
      .prepare = prepare_nd,
      .run = run_gather_nd,
-     .supports = shallow},
+     .supports = all_of<countable, shallow>},
 };
 
 }  // namespace

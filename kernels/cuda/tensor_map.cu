@@ -81,7 +81,7 @@ void run_is_nan(const KernelState* kernel_state, const RunContext& context) {
 template <typename T>
 struct WhereMap {
   Walk<3> walk;
-  const bool* condition;
+  const uint8_t* condition;  // any byte may come
   const T* x;
   const T* y;
   T* out;
@@ -89,7 +89,7 @@ struct WhereMap {
   __device__ void operator()(uint32_t index) const {
     int64_t at[3];
     walk.offsets(index, at);
-    out[index] = condition[at[0]] ? x[at[1]] : y[at[2]];
+    out[index] = condition[at[0]] != 0 ? x[at[1]] : y[at[2]];
   }
 };
 
@@ -100,8 +100,7 @@ struct WhereState : KernelState {
 
 std::unique_ptr<KernelState> prepare_where(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<WhereState>();
-  state->walk = broadcast_walk<3>(
-      node.output(0).shape, {&node.input(0).shape, &node.input(1).shape, &node.input(2).shape});
+  state->walk = broadcast_walk<3>(node);
   state->dtype = node.input(1).dtype;
   return state;
 }
@@ -110,7 +109,7 @@ void run_where(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const WhereState*>(kernel_state);
   visit_unit(state.dtype, [&]<typename T>() {
     launch_map(context, state.walk.count,
-               WhereMap<T>{state.walk, context.input<bool>(0), context.input<T>(1),
+               WhereMap<T>{state.walk, context.input<uint8_t>(0), context.input<T>(1),
                            context.input<T>(2), context.output<T>(0)});
   });
 }
@@ -127,13 +126,17 @@ constexpr Kernel kKernels[] = {
      .types = type_set(CastTypes()),
      .prepare = prepare_count,
      .run = run_cast,
-     .supports = casts_to},
-    {.op = "IsNaN", .types = kFloatTypes, .prepare = prepare_count, .run = run_is_nan},
+     .supports = all_of<countable, casts_to>},
+    {.op = "IsNaN",
+     .types = kFloatTypes,
+     .prepare = prepare_count,
+     .run = run_is_nan,
+     .supports = countable},
     {.op = "Where",
      .types = kBool,
      .prepare = prepare_where,
      .run = run_where,
-     .supports = selects_bytes},
+     .supports = all_of<selects_bytes, walkable<3>>},
 };
 
 }  // namespace

@@ -40,7 +40,7 @@ void run_moves(const KernelState* kernel_state, const RunContext& context) {
   }
 }
 
-constexpr auto kKernels = move_kernels<make_moves, run_moves>(kByteTypes);
+constexpr auto kKernels = move_kernels<make_moves, run_moves, kMaxAxes, countable>(kByteTypes);
 
 }  // namespace
 

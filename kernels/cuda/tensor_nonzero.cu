@@ -122,7 +122,7 @@ void run_typed(const State& state, const RunContext& context) {
   if (total == 0 || rank == 0) return;
   Axes axes{static_cast<int32_t>(rank), {}};
   for (int64_t i = 0; i < rank; ++i) {
-    axes.sizes[i] = FastDivide(static_cast<uint32_t>(state.shape[rank - 1 - i]));
+    axes.sizes[i] = FastDivide(state.shape[rank - 1 - i]);
   }
   check(launch<write_kernel<T>>(state.blocks, kThreads, 0, stream_of(context).activate(), elements,
                                 static_cast<const int32_t*>(per_block), axes, int64_t{total},
@@ -135,7 +135,7 @@ void run(const KernelState* kernel_state, const RunContext& context) {
   visit(state.dtype, NonZeroTypes(), [&]<typename T>() { run_typed<T>(state, context); });
 }
 
-Support within_axes(const NodeFacts& node) {
+Support few_axes(const NodeFacts& node) {
   if (!node.input(0).has_shape || node.input(0).rank() <= kMaxAxes) return Support::yes();
   return Support::no(ReasonCode::rank_or_layout,
                      "the input has " + std::to_string(node.input(0).rank()) + " axes");
@@ -146,7 +146,7 @@ constexpr Kernel kKernels[] = {
      .types = type_set(NonZeroTypes()),
      .prepare = prepare,
      .run = run,
-     .supports = within_axes,
+     .supports = all_of<countable, few_axes>,
      .late_outputs = {0},
      .read_back = sizeof(int32_t)},
 };

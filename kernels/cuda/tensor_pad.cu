@@ -64,18 +64,18 @@ void run(const KernelState* kernel_state, const RunContext& context) {
     PadMap<T> map{.rank = static_cast<int32_t>(rank),
                   .mode = form.mode,
                   .in = context.input<T>(0),
-                  .value = form.has_value ? context.input<T>(2) : nullptr,
+                  .value = form.value.pointer<T>(context),
                   .out = context.output<T>(0)};
     for (int64_t i = 0; i < rank; ++i) {
       const int64_t axis = rank - 1 - i;
-      map.axes[i] = {FastDivide(static_cast<uint32_t>(form.output[axis])), form.input[axis],
-                     form.before[axis], strides[axis]};
+      map.axes[i] = {FastDivide(form.output[axis]), form.input[axis], form.before[axis],
+                     strides[axis]};
     }
     launch_map(context, state.count, map);
   });
 }
 
-Support within_axes(const NodeFacts& node) {
+Support few_axes(const NodeFacts& node) {
   if (!node.input(0).has_shape || node.input(0).rank() <= kMaxAxes) return Support::yes();
   return Support::no(ReasonCode::rank_or_layout,
                      "the input has " + std::to_string(node.input(0).rank()) + " axes");
@@ -86,7 +86,7 @@ constexpr Kernel kKernels[] = {
      .types = kByteTypes,
      .prepare = prepare,
      .run = run,
-     .supports = within_axes,
+     .supports = all_of<countable, few_axes>,
      .host_inputs = {1, 3}},
 };
 

@@ -114,8 +114,7 @@ void run_nearest(const State& state, const RunContext& context) {
   const Shape strides = contiguous_strides(state.input);
   for (int32_t i = 0; i < map.rank; ++i) {
     const size_t axis = static_cast<size_t>(map.rank - 1 - i);
-    map.axes[i] = {FastDivide(static_cast<uint32_t>(state.output[axis])), strides[axis], nullptr,
-                   nullptr};
+    map.axes[i] = {FastDivide(state.output[axis]), strides[axis], nullptr, nullptr};
     for (const PackedTables::Axis& table : state.axes) {
       if (table.axis != static_cast<int64_t>(axis)) continue;
       map.axes[i].sources = reinterpret_cast<const DeviceSource*>(memory + table.sources);
@@ -163,8 +162,7 @@ void launch_weighted(const State& state, const RunContext& context, const Packed
   const AxisView view(shape, axis.axis);
   const auto* memory = static_cast<const std::byte*>(state.tables.get());
   launch_map(context, map_count({view.outer, axis.output, view.inner}),
-             WeightedMap<To>{FastDivide(static_cast<uint32_t>(view.inner)),
-                             FastDivide(static_cast<uint32_t>(axis.output)), axis.input,
+             WeightedMap<To>{FastDivide(view.inner), FastDivide(axis.output), axis.input,
                              reinterpret_cast<const DeviceSource*>(memory + axis.sources),
                              reinterpret_cast<const int64_t*>(memory + axis.positions),
                              reinterpret_cast<const double*>(memory + axis.weights), in, in_dtype,
@@ -181,7 +179,7 @@ void run_weighted(const State& state, const RunContext& context) {
   const auto& axes = state.axes;
   if (axes.empty()) {
     return context.stream->copy(context.outputs[0], context.inputs[0],
-                                dtype_bytes(state.dtype, product(state.output)),
+                                dtype_bytes(state.dtype, numel_of(state.output)),
                                 CopyDirection::device_to_device);
   }
   const void* in = context.inputs[0];
@@ -221,27 +219,27 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   if (state->mode != ResizeMode::nearest) {
     // Each axis either grows or shrinks: no tensor on the way exceeds the larger size of every
     // axis.
-    state->largest = 1;
-    for (size_t i = 0; i < state->input.size(); ++i) {
-      state->largest *= std::max(state->input[i], state->output[i]);
-    }
+    Shape larger = state->input;
+    for (size_t i = 0; i < larger.size(); ++i) larger[i] = std::max(larger[i], state->output[i]);
+    state->largest = map_count(larger);
     const DType work = state->dtype == float64 ? float64 : float32;
-    prepare.set_workspace(dtype_bytes(work, state->largest) * 2);
+    prepare.set_workspace(dtype_bytes(work, 2 * state->largest));
   }
   return state;
 }
 
 int64_t table_bytes(const NodeFacts& node) {
   if (!ResizeGeometry::known(node)) return -1;
-  return static_cast<int64_t>(PackedTables(ResizeGeometry(node).tables()).bytes.size());
+  try {
+    return static_cast<int64_t>(PackedTables(ResizeGeometry(node).tables()).bytes.size());
+  } catch (const Error&) {
+    return -1;  // prepare() says why there are none
+  }
 }
 
 void run(const KernelState* kernel_state, const RunContext& context) {
   const auto& state = *static_cast<const State*>(kernel_state);
-  if (product(state.output) == 0) return;
-  if (product(state.input) == 0) {
-    throw Error(ErrorCode::runtime, "an input without elements cannot be resized");
-  }
+  if (numel_of(state.output) == 0) return;
   if (state.mode != ResizeMode::nearest) return run_weighted(state, context);
   visit_unit(state.dtype, [&]<typename T>() { run_nearest<T>(state, context); });
 }
@@ -265,7 +263,7 @@ constexpr Kernel kKernels[] = {
      .types = kByteTypes,
      .prepare = prepare,
      .run = run,
-     .supports = supports,
+     .supports = all_of<countable, supports, ResizeGeometry::fits>,
      .host_inputs = {1, 2, 3},
      .table_bytes = table_bytes},
 };

@@ -6,7 +6,12 @@
 
 namespace ferry::cuda {
 
-FastDivide::FastDivide(uint32_t divisor_) : divisor(divisor_) {
+FastDivide::FastDivide(int64_t divisor_) : divisor(static_cast<uint32_t>(divisor_)) {
+  if (divisor_ < 1 || divisor_ > INT32_MAX) {
+    throw Error(ErrorCode::unsupported, "a CUDA kernel was given an axis of " +
+                                            std::to_string(divisor_) +
+                                            " positions, expected 1 to 2147483647");
+  }
   while (shift < 32 && (uint64_t{1} << shift) < divisor) ++shift;
   multiplier = static_cast<uint32_t>(
       ((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor)) / divisor + 1);
@@ -16,13 +21,18 @@ uint32_t map_count(const Shape& shape) {
   const int64_t count = numel_of(shape);
   if (count > INT32_MAX) {
     throw Error(ErrorCode::unsupported, "a CUDA kernel was given " + std::to_string(count) +
-                                            " elements, expected at most 2147483647.");
+                                            " elements, expected at most 2147483647");
   }
   return static_cast<uint32_t>(count);
 }
 
+Support countable(const NodeFacts& node) { return within_elements(node, INT32_MAX); }
+
 template <int kOperands>
 Walk<kOperands> make_walk(const Shape& sizes, const std::array<Shape, kOperands>& strides) {
+  Walk<kOperands> walk;
+  walk.count = map_count(sizes);
+  if (walk.count == 0) return walk;
   std::vector<WalkAxis<kOperands>> axes(sizes.size());
   for (size_t i = 0; i < sizes.size(); ++i) {
     axes[i].size = sizes[i];
@@ -32,14 +42,11 @@ Walk<kOperands> make_walk(const Shape& sizes, const std::array<Shape, kOperands>
   if (merged.size() > kMaxAxes) {
     throw Error(ErrorCode::unsupported, "a CUDA kernel was given " + std::to_string(merged.size()) +
                                             " axes that do not merge, expected at most " +
-                                            std::to_string(kMaxAxes) + ".");
+                                            std::to_string(kMaxAxes));
   }
-  Walk<kOperands> walk;
-  walk.count = map_count(sizes);
-  if (walk.count == 0) return walk;
   walk.axes = static_cast<int32_t>(merged.size());
   for (size_t i = 0; i < merged.size(); ++i) {
-    walk.sizes[i] = FastDivide(static_cast<uint32_t>(merged[i].size));
+    walk.sizes[i] = FastDivide(merged[i].size);
     for (int k = 0; k < kOperands; ++k) walk.strides[i][k] = merged[i].strides[k];
   }
   return walk;

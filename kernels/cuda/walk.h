@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "ferry/tensor.h"
+#include "kernels/limits.h"
 #include "kernels/strides.h"
 
 namespace ferry::cuda {
@@ -16,7 +17,7 @@ struct FastDivide {
   uint32_t divisor = 1, multiplier = 1, shift = 0;
 
   FastDivide() = default;
-  explicit FastDivide(uint32_t divisor_);  // 1 <= divisor_ < 2^31
+  explicit FastDivide(int64_t divisor_);  // throws Error unsupported unless 1 <= divisor_ < 2^31
 
   __device__ uint32_t divide(uint32_t n) const { return (__umulhi(n, multiplier) + n) >> shift; }
 };
@@ -56,6 +57,9 @@ Walk<kOperands> make_walk(const Shape& sizes, const std::array<Shape, kOperands>
 // - 1.
 uint32_t map_count(const Shape& shape);
 
+// For supports(): whether all tensors of the node have so few elements.
+Support countable(const NodeFacts& node);
+
 // The walk over `output` with dense operands that broadcast to it.
 template <int kOperands>
 Walk<kOperands> broadcast_walk(const Shape& output,
@@ -63,6 +67,22 @@ Walk<kOperands> broadcast_walk(const Shape& output,
   std::array<Shape, kOperands> strides;
   for (int k = 0; k < kOperands; ++k) strides[k] = broadcast_strides(*operands[k], output);
   return make_walk<kOperands>(output, strides);
+}
+
+// The walk over output 0 with the first kOperands inputs, which broadcast to it.
+template <int kOperands>
+Walk<kOperands> broadcast_walk(const NodeFacts& node) {
+  std::array<const Shape*, kOperands> operands;
+  for (int k = 0; k < kOperands; ++k) operands[k] = &node.input(k).shape;
+  return broadcast_walk<kOperands>(node.output(0).shape, operands);
+}
+
+// For supports() of what walks so.
+template <int kOperands>
+Support walkable(const NodeFacts& node) {
+  const Support support = countable(node);
+  if (!support.ok) return support;
+  return within_axes(node, kMaxAxes, [&] { broadcast_walk<kOperands>(node); });
 }
 
 }  // namespace ferry::cuda

@@ -19,8 +19,8 @@ Window3::Window3(const Window& window) {
                  axis.pad,
                  axis.input + axis.pad_end};
     }
-    outputs[i] = FastDivide(static_cast<uint32_t>(std::max<int64_t>(axes[i].output, 1)));
-    inputs[i] = FastDivide(static_cast<uint32_t>(std::max<int64_t>(axes[i].input, 1)));
+    outputs[i] = FastDivide(std::max<int64_t>(axes[i].output, 1));
+    inputs[i] = FastDivide(std::max<int64_t>(axes[i].input, 1));
   }
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "tests/support/kernel_harness.h"
@@ -19,6 +20,29 @@ Tensor b(std::vector<int> values, Shape shape = {}) {
     static_cast<bool*>(result.mutable_data())[i] = values[i] != 0;
   }
   return result;
+}
+
+// A bool that comes from a file or a caller may be any byte.
+Tensor bool_bytes(std::vector<uint8_t> bytes) {
+  Tensor result = Tensor::empty({static_cast<int64_t>(bytes.size())}, boolean);
+  std::copy(bytes.begin(), bytes.end(), static_cast<uint8_t*>(result.mutable_data()));
+  return result;
+}
+
+TEST(LogicalTest, AnyByteButZeroIsTrue) {
+  const Tensor bytes = bool_bytes({2, 0, 255, 1}), ones = b({1, 1, 1, 1});
+  const Attributes axis = attributes({{"axis", int64_t{0}}});
+  check({
+      {"not", "Not", {}, {bytes}, {b({0, 1, 0, 0})}},
+      {"where", "Where", {}, {bytes, f({1, 2, 3, 4}), f({5, 6, 7, 8})}, {f({1, 6, 3, 4})}},
+      {"compress", "Compress", axis, {f({1, 2, 3, 4}), bytes}, {f({1, 3, 4})}},
+  });
+  for (const auto& [op, expected] :
+       {std::pair("And", b({1, 0, 1, 1})), std::pair("Xor", b({0, 1, 0, 0})),
+        std::pair("Equal", b({1, 0, 1, 1}))}) {
+    const Tensor got = run_node(Device::cpu(), op, {}, {bytes, ones}, 1)[0];
+    EXPECT_EQ(difference(got, expected, kExact), "") << op;
+  }
 }
 
 TEST(LogicalTest, Comparisons) {

@@ -173,6 +173,76 @@ class EmulationScope {
   bool changed_ = false;
 };
 
+// Prepares and runs a kernel; the inputs without elements of their own make run() impossible.
+std::vector<Tensor> run_kernel(Device device, const Kernel& kernel, const NodeFacts& facts,
+                               const std::vector<Tensor>& inputs, int thread_count) {
+  ThreadPool threads(thread_count);
+  TestPrepare prepare(device, threads);
+  const auto state = prepare_kernel(kernel, facts, prepare);
+
+  std::vector<Tensor> held;
+  std::vector<const void*> in;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const int port = static_cast<int>(i);
+    const bool metadata = kernel.metadata_inputs.contains(port);
+    const bool host = kernel.host_inputs.contains(port);
+    held.push_back(inputs[i].defined() && !host && !metadata ? inputs[i].to(device) : inputs[i]);
+    const bool read = held.back().defined() && !metadata && !prepare.packed().contains(port);
+    in.push_back(read ? held.back().data() : nullptr);
+  }
+  TestAllocator allocator(device, kernel, facts, held);
+  std::vector<void*> out(facts.outputs.size(), nullptr);
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (facts.outputs[i].concrete()) {
+      out[i] = allocator.allocate(static_cast<int>(i), facts.outputs[i].shape);
+    }
+  }
+  const Tensor workspace =
+      Tensor::empty({static_cast<int64_t>(prepare.workspace())}, uint8, device);
+  std::unique_ptr<Stream> stream;
+  if (!device.is_cpu()) stream = backend(device).create_stream();
+  RunContext context;
+  context.inputs = in.data();
+  context.outputs = out.data();
+  context.workspace = const_cast<void*>(workspace.data());
+  context.threads = &threads;
+  context.stream = stream.get();
+  context.allocator = &allocator;
+  kernel.run(state.get(), context);
+  if (stream != nullptr) {
+    stream->synchronize();
+    // What the kernel moved for itself is what its row declares.
+    EXPECT_EQ(stream->traffic().to_host, kernel.read_back) << kernel.op;
+    EXPECT_EQ(stream->traffic().to_device, 0) << kernel.op;
+    EXPECT_EQ(prepare.uploaded(), kernel.table_bytes ? kernel.table_bytes(facts) : 0) << kernel.op;
+  }
+  std::vector<Tensor> results;
+  for (const Tensor& output : allocator.outputs) {
+    results.push_back(output.defined() ? output.cpu() : output);
+  }
+  return results;
+}
+
+NodeFacts facts_of(const GivenNode& node, bool constants) {
+  NodeFacts facts;
+  facts.op = node.op;
+  facts.attributes = &node.attributes;
+  const auto add = [&](const std::vector<GivenPort>& ports, std::vector<TensorFacts>& to) {
+    for (const GivenPort& port : ports) {
+      TensorFacts one;
+      one.present = port.dtype != DType::undefined;
+      one.dtype = port.dtype;
+      one.has_shape = one.present;
+      one.shape = port.shape;
+      if (constants && port.contents.defined()) one.constant = &port.contents;
+      to.push_back(one);
+    }
+  };
+  add(node.inputs, facts.inputs);
+  add(node.outputs, facts.outputs);
+  return facts;
+}
+
 }  // namespace
 
 Attributes attributes(std::vector<std::pair<std::string, Attribute>> items) {
@@ -213,51 +283,7 @@ std::vector<Tensor> run_node(Device device, std::string_view op, const Attribute
     inferred = infer_one(op, attributes, inputs, outputs, constants);
     facts = facts_of(inferred);
   }
-  ThreadPool threads(mode.threads);
-  TestPrepare prepare(device, threads);
-  const auto state = kernel->prepare(facts, prepare);
-
-  std::vector<Tensor> held;
-  std::vector<const void*> in;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const int port = static_cast<int>(i);
-    const bool metadata = kernel->metadata_inputs.contains(port);
-    const bool host = kernel->host_inputs.contains(port);
-    held.push_back(inputs[i].defined() && !host && !metadata ? inputs[i].to(device) : inputs[i]);
-    const bool read = held.back().defined() && !metadata && !prepare.packed().contains(port);
-    in.push_back(read ? held.back().data() : nullptr);
-  }
-  TestAllocator allocator(device, *kernel, facts, held);
-  std::vector<void*> out(facts.outputs.size(), nullptr);
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (facts.outputs[i].concrete()) {
-      out[i] = allocator.allocate(static_cast<int>(i), facts.outputs[i].shape);
-    }
-  }
-  const Tensor workspace =
-      Tensor::empty({static_cast<int64_t>(prepare.workspace())}, uint8, device);
-  std::unique_ptr<Stream> stream;
-  if (!device.is_cpu()) stream = backend(device).create_stream();
-  RunContext context;
-  context.inputs = in.data();
-  context.outputs = out.data();
-  context.workspace = const_cast<void*>(workspace.data());
-  context.threads = &threads;
-  context.stream = stream.get();
-  context.allocator = &allocator;
-  kernel->run(state.get(), context);
-  if (stream != nullptr) {
-    stream->synchronize();
-    // What the kernel moved for itself is what its row declares.
-    EXPECT_EQ(stream->traffic().to_host, kernel->read_back) << op;
-    EXPECT_EQ(stream->traffic().to_device, 0) << op;
-    EXPECT_EQ(prepare.uploaded(), kernel->table_bytes ? kernel->table_bytes(facts) : 0) << op;
-  }
-  std::vector<Tensor> results;
-  for (const Tensor& output : allocator.outputs) {
-    results.push_back(output.defined() ? output.cpu() : output);
-  }
-  return results;
+  return run_kernel(device, *kernel, facts, inputs, mode.threads);
 }
 
 std::string text(const Shape& shape) { return to_string(std::span<const int64_t>(shape)); }
@@ -338,6 +364,56 @@ void check(const std::vector<RefusalCase>& cases) {
                 << "'" << error.message() << "' does not say '" << one.words << "'";
           }
         }
+      }
+    }
+  }
+}
+
+std::vector<Tensor> run_given(Device device, const GivenNode& node) {
+  const NodeFacts facts = facts_of(node, /*constants=*/true);
+  const Kernel* kernel = find_kernel(families_of(device), facts);
+  if (kernel == nullptr) throw Error(ErrorCode::unsupported, device.str() + " has no kernel");
+  std::vector<Tensor> inputs;
+  for (const GivenPort& port : node.inputs) inputs.push_back(port.contents);
+  return run_kernel(device, *kernel, facts, inputs, 1);
+}
+
+Support support_of(Device device, const GivenNode& node) {
+  Support support;
+  find_kernel(families_of(device), facts_of(node, /*constants=*/true), &support);
+  return support;
+}
+
+void check_refused(const std::vector<GivenRefusal>& cases) {
+  for (const GivenRefusal& one : cases) {
+    const NodeFacts facts = facts_of(one.node, /*constants=*/true);
+    std::vector<Tensor> inputs;
+    bool runs = true;
+    for (const GivenPort& port : one.node.inputs) {
+      inputs.push_back(port.contents);
+      runs = runs && (port.contents.defined() || port.dtype == DType::undefined);
+    }
+    for (const Device device : kernel_devices()) {
+      SCOPED_TRACE(one.node.op + " '" + one.name + "' on " + device.str());
+      Support why;
+      const Kernel* kernel = find_kernel(families_of(device), facts, &why);
+      if (kernel == nullptr) {
+        EXPECT_FALSE(device.is_cpu()) << why.detail;
+        continue;
+      }
+      try {
+        if (runs) {
+          run_kernel(device, *kernel, facts, inputs, 1);
+        } else {
+          ThreadPool threads(1);
+          TestPrepare prepare(device, threads);
+          prepare_kernel(*kernel, facts, prepare);
+        }
+        ADD_FAILURE() << "it was accepted";
+      } catch (const Error& error) {
+        EXPECT_EQ(to_string(error.code()), to_string(one.code)) << error.what();
+        EXPECT_NE(error.message().find(one.words), std::string::npos)
+            << "'" << error.message() << "' does not say '" << one.words << "'";
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/support.h"
 #include "ferry/device.h"
 #include "ferry/error.h"
 #include "ferry/tensor.h"
@@ -44,6 +45,38 @@ struct RefusalCase {
   std::string words;
 };
 
+// One input or output of a node by its type alone, or an input with its elements.
+struct GivenPort {
+  GivenPort() = default;  // absent
+  GivenPort(Tensor tensor) : dtype(tensor.dtype()), shape(tensor.shape()), contents(tensor) {}
+  GivenPort(DType given_dtype, Shape given_shape) : dtype(given_dtype), shape(given_shape) {}
+
+  DType dtype = DType::undefined;
+  Shape shape;  // -1 where a size is not known
+  Tensor contents;
+};
+
+// A node as kernels see it, with no rule of inference before them.
+struct GivenNode {
+  std::string op;
+  Attributes attributes;
+  std::vector<GivenPort> inputs, outputs;
+};
+
+// A node that kernels must refuse by themselves, in prepare() or, where all inputs have elements,
+// in run().
+struct GivenRefusal {
+  std::string name;
+  GivenNode node;
+  std::string words;
+  ErrorCode code = ErrorCode::runtime;
+};
+
+// The outputs of a node whose inputs all have elements, on the host. Throws what the kernel throws.
+std::vector<Tensor> run_given(Device device, const GivenNode& node);
+// What the kernels of `device` answer in supports().
+Support support_of(Device device, const GivenNode& node);
+
 Attributes attributes(std::vector<std::pair<std::string, Attribute>> items);
 
 // How a node is run: inputs from position 1 on as constants (weights are packed, sizes are known in
@@ -70,6 +103,8 @@ bool has_kernel(Device device, std::string_view op, const Attributes& attributes
 // failures shown.
 void check(const std::vector<KernelCase>& cases);
 void check(const std::vector<RefusalCase>& cases);
+// On each device that has a kernel for the node; the CPU must have one.
+void check_refused(const std::vector<GivenRefusal>& cases);
 
 // "" when `got` is within `tolerance` of `wanted`, else what differs first.
 std::string difference(const Tensor& got, const Tensor& wanted, Tolerance tolerance);
