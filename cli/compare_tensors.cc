@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <complex>
 #include <filesystem>
@@ -194,14 +193,12 @@ Tolerances::Numbers Tolerances::read(std::string option, const std::vector<std::
   Numbers out{std::move(option), {}};
   for (const std::string& text : texts) {
     const size_t equals = text.rfind('=');
-    const std::string number = text.substr(equals == std::string::npos ? 0 : equals + 1);
-    double value = 0;
-    const char* const last = number.data() + number.size();
-    if (number.empty() || std::from_chars(number.data(), last, value).ptr != last ||
-        !(value >= 0)) {
+    const auto value =
+        number<double>(std::string_view(text).substr(equals == std::string::npos ? 0 : equals + 1));
+    if (!value || !(*value >= 0)) {
       refuse(out.option + " " + text + ": expected a number from 0 on, or NAME=NUMBER.");
     }
-    out.by_name[equals == std::string::npos ? "" : text.substr(0, equals)] = value;
+    out.by_name[equals == std::string::npos ? "" : text.substr(0, equals)] = *value;
   }
   return out;
 }

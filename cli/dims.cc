@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
 #include "cli/text.h"
 #include "ferry/error.h"
@@ -22,11 +21,8 @@ std::vector<std::string> items_of(const std::string& text) {
 }
 
 std::optional<int64_t> size_of(std::string_view text) {
-  int64_t size = 0;
-  const char* const last = text.data() + text.size();
-  const bool ok =
-      !text.empty() && std::from_chars(text.data(), last, size).ptr == last && size >= 0;
-  return ok ? std::optional(size) : std::nullopt;
+  const auto size = number<int64_t>(text);
+  return size && *size >= 0 ? size : std::nullopt;
 }
 
 }  // namespace

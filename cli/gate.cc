@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 
@@ -95,10 +94,8 @@ std::vector<std::string> too_much_arithmetic(const Placement& placement, double 
 
 // The number behind the '>'; nothing where it is none.
 std::optional<double> count_of(std::string_view text) {
-  int64_t count = 0;
-  const char* const last = text.data() + text.size();
-  const bool ok = std::from_chars(text.data(), last, count).ptr == last && !text.empty();
-  return ok && count >= 0 ? std::optional(static_cast<double>(count)) : std::nullopt;
+  const auto count = number<int64_t>(text);
+  return count && *count >= 0 ? std::optional(static_cast<double>(*count)) : std::nullopt;
 }
 
 std::optional<double> bytes_of(std::string_view text) {
@@ -109,11 +106,8 @@ std::optional<double> bytes_of(std::string_view text) {
 std::optional<double> share_of(std::string_view text) {
   if (!text.ends_with('%')) return std::nullopt;
   text.remove_suffix(1);
-  double share = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, share, std::chars_format::fixed);
-  const bool ok = error == std::errc() && end == last && share >= 0 && share <= 100;
-  return ok ? std::optional(share) : std::nullopt;
+  const auto share = number<double>(text);
+  return share && *share >= 0 && *share <= 100 ? share : std::nullopt;
 }
 
 struct Word {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -16,6 +15,7 @@ namespace ferry::cli {
 namespace {
 
 constexpr int64_t kLargestSide = 32768;
+constexpr int64_t kMostPixels = int64_t{1} << 26;  // that are made: 8192 x 8192
 
 [[noreturn]] void refuse(const std::string& spec, const std::string& reason) {
   throw Error(ErrorCode::invalid_argument, "'img:" + spec + "': " + reason);
@@ -37,15 +37,6 @@ struct Options {
   std::optional<double> scale;
   std::vector<double> mean, std;
 };
-
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  T value{};
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value);
-  if (text.empty() || end != last || error != std::errc()) return std::nullopt;
-  return value;
-}
 
 class Parser {
  public:
@@ -210,6 +201,17 @@ Image cropped(const std::string& spec, const Image& image, int64_t side) {
   return out;
 }
 
+// Refuses what would take memory out of proportion; the image between the two passes counts, too.
+Image resized_within(const std::string& spec, const Image& image, int64_t height, int64_t width) {
+  if (std::max(image.height, height) > kMostPixels / std::max<int64_t>(1, width)) {
+    refuse(spec, "a picture of " + std::to_string(image.height) + "x" +
+                     std::to_string(image.width) + " pixels cannot become one of " +
+                     std::to_string(height) + "x" + std::to_string(width) +
+                     ": at most 2^26 pixels are made.");
+  }
+  return resized(image, height, width);
+}
+
 Image shaped(const std::string& spec, const Options& options, const Wanted& wanted,
              const Image& image) {
   if (options.crop) {
@@ -225,11 +227,11 @@ Image shaped(const std::string& spec, const Options& options, const Wanted& want
                          " are made.");
       }
     }
-    return cropped(spec, resized(image, height, width), *options.crop_size);
+    return cropped(spec, resized_within(spec, image, height, width), *options.crop_size);
   }
-  if (options.size) return resized(image, options.size->first, options.size->second);
-  return resized(image, wanted.height > 0 ? wanted.height : image.height,
-                 wanted.width > 0 ? wanted.width : image.width);
+  if (options.size) return resized_within(spec, image, options.size->first, options.size->second);
+  return resized_within(spec, image, wanted.height > 0 ? wanted.height : image.height,
+                        wanted.width > 0 ? wanted.width : image.width);
 }
 
 // Channel c of a pixel of three, red first.

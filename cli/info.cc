@@ -23,7 +23,7 @@ std::string origin(const ModelMetadata& metadata) {
   for (const auto& [domain, version] : metadata.opsets) {
     out += "  " + domain + " " + std::to_string(version);
   }
-  return out + (metadata.producer.empty() ? "" : "  " + metadata.producer) + "\n";
+  return out + (metadata.producer.empty() ? "" : "  " + metadata.producer);
 }
 
 struct Parameters {
@@ -94,22 +94,24 @@ int info(const Args& args) {
   if (args.weights) {
     for (const auto& [name, tensor] : weights) {
       rows.push_back(
-          {name, human_bytes(static_cast<int64_t>(tensor.nbytes())),
+          {printable(name), human_bytes(static_cast<int64_t>(tensor.nbytes())),
            std::string(to_string(tensor.dtype())) + to_string(std::span(tensor.shape()))});
     }
     print(table(rows));
     return kOk;
   }
-  std::string out = model.name() + "  " + std::to_string(model.placement().nodes().size()) +
-                    " nodes  " + std::to_string(all.elements) + " parameters (" +
-                    human_bytes(all.bytes) + ")\n" + origin(metadata) + "\n";
-  for (const TensorInfo& input : model.inputs()) rows.push_back({"in", input.name, input.str()});
+  std::string out = printable(model.name()) + "  " +
+                    std::to_string(model.placement().nodes().size()) + " nodes  " +
+                    std::to_string(all.elements) + " parameters (" + human_bytes(all.bytes) +
+                    ")\n" + printable(origin(metadata)) + "\n\n";
+  for (const TensorInfo& input : model.inputs())
+    rows.push_back({"in", printable(input.name), printable(input.str())});
   for (const TensorInfo& output : model.outputs()) {
-    rows.push_back({"out", output.name, output.str()});
+    rows.push_back({"out", printable(output.name), printable(output.str())});
   }
   out += table(rows) + "\n";
   rows.clear();
-  for (const auto& [op, count] : ops) rows.push_back({op, std::to_string(count)});
+  for (const auto& [op, count] : ops) rows.push_back({printable(op), std::to_string(count)});
   out += table(rows);
   if (by_type.size() > 1) {
     rows.clear();

@@ -1,7 +1,6 @@
 #include "cli/input_spec.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -32,10 +31,8 @@ class Sizes {
   Shape of(const TensorInfo& info) {
     Shape shape;
     for (const std::string& dim : info.dims) {
-      int64_t size = 1;
-      const char* const last = dim.data() + dim.size();
-      if (std::from_chars(dim.data(), last, size).ptr == last) {
-        shape.push_back(size);
+      if (const auto size = number<int64_t>(dim)) {
+        shape.push_back(*size);
         continue;
       }
       const auto given = dims_.find(dim);
@@ -80,15 +77,18 @@ Tensor parse_raw(const std::string& spec) {
     refuse("'raw:" + spec + "': expected raw:FILE,DTYPE,SHAPE, as in raw:x.bin,float32,2x3.");
   }
   const DType dtype = dtype_from_string(spec.substr(first + 1, second - first - 1));
+  if (dtype == DType::string || dtype == DType::undefined) {
+    refuse("'raw:" + spec + "': the bytes of a file are no " + std::string(to_string(dtype)) +
+           " elements; strings come as json: or from a .npy file.");
+  }
   Shape shape;
   for (size_t start = second + 1; start <= spec.size();) {
     const size_t end = std::min(spec.find('x', start), spec.size());
-    int64_t size = 0;
-    const char* const last = spec.data() + end;
-    if (std::from_chars(spec.data() + start, last, size).ptr != last || start == end) {
+    const auto size = number<int64_t>(std::string_view(spec).substr(start, end - start));
+    if (!size || *size < 0) {
       refuse("'raw:" + spec + "': the shape must be sizes between x, as in 2x3.");
     }
-    shape.push_back(size);
+    shape.push_back(*size);
     start = end + 1;
   }
   const std::string bytes = read_file(spec.substr(0, first));
@@ -196,14 +196,14 @@ Tensor parse_json(const std::string& text, DType dtype) {
 Tensor parse_rand(const std::string& range, const TensorInfo& info, const Shape& shape,
                   uint64_t seed) {
   const size_t dots = range.find("..");
-  double low = 0, high = 0;
-  const char* const last = range.data() + range.size();
-  if (dots == std::string::npos ||
-      std::from_chars(range.data(), range.data() + dots, low).ptr != range.data() + dots ||
-      std::from_chars(range.data() + dots + 2, last, high).ptr != last || low > high) {
+  const std::string_view text(range);
+  const auto low = number<double>(text.substr(0, dots));
+  const auto high =
+      dots == std::string::npos ? std::nullopt : number<double>(text.substr(dots + 2));
+  if (!low || !high || !(*low <= *high) || !std::isfinite(*high - *low)) {
     refuse("'rand:" + range + "': expected rand:LO..HI, as in rand:0..99.");
   }
-  return random_tensor(shape, info.dtype, low, high, seed);
+  return random_tensor(shape, info.dtype, *low, *high, seed);
 }
 
 Tensor parse_spec(const std::string& spec, const TensorInfo& info, Sizes& sizes, uint64_t seed) {
@@ -234,7 +234,12 @@ std::map<std::string, Tensor> load_all(const std::string& path, const Model& mod
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const std::string file = path + "/input_" + std::to_string(i) + ".pb";
-    if (std::filesystem::exists(file)) out[inputs[i].name] = Tensor::load(file);
+    std::error_code error;
+    if (std::filesystem::exists(file, error)) {
+      out[inputs[i].name] = Tensor::load(file);
+    } else if (error) {
+      throw Error(ErrorCode::io, "cannot look for '" + file + "': " + error.message() + ".");
+    }
   }
   if (out.empty()) throw Error(ErrorCode::not_found, "'" + path + "' has no input_0.pb.");
   return out;

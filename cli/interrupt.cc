@@ -22,6 +22,7 @@ void handle(int signal) {
 
 void handle_signals() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of the write
   struct sigaction action {};
   action.sa_handler = handle;
   sigaction(SIGINT, &action, nullptr);

@@ -2,8 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <exception>
+#include <iostream>
 #include <map>
+#include <new>
 
 #include "cli/text.h"
 #include "ferry/ferry.h"
@@ -189,10 +194,11 @@ int run_command_line(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForVersion& version) {
-    return app.exit(version);
+  } catch (const CLI::Success& told) {  // --help, --version
+    const int code = app.exit(told);
+    if (std::cout.flush()) return code;
+    std::fprintf(stderr, "ferry: cannot write to stdout: %s.\n", std::strerror(errno));
+    return kFailed;
   } catch (const CLI::ParseError& error) {
     const auto parsed = app.get_subcommands();
     return usage_error(explain(app, error), parsed.empty() ? "" : parsed[0]->get_name());
@@ -206,6 +212,9 @@ int run_command_line(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "ferry: the host has no memory left.\n");
     return kDevice;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ferry: this is a defect of Ferry, please report it: %s\n", error.what());
+    return kFailed;
   }
 }
 

@@ -111,7 +111,7 @@ std::string show(const Args& args, const Outputs& outputs, const std::vector<std
     if (args.top > 0) {
       text += top_text(name, tensor.cpu(), args.top, labels);
     } else if (args.output.empty()) {
-      text += name + " = " + tensor.str() + "\n";
+      text += printable(name) + " = " + tensor.str() + "\n";
     }
   }
   return text;

@@ -1,10 +1,10 @@
 #include "cli/tensor_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <complex>
 
+#include "cli/text.h"
 #include "core/convert.h"
 #include "core/files.h"
 #include "ferry/error.h"
@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) {
+Json json_number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   return value;
@@ -23,7 +23,7 @@ Json number(double value) {
 template <typename T>
 Json complex_number(const Tensor& tensor, int64_t i) {
   const std::complex<T> value = tensor.span<std::complex<T>>()[static_cast<size_t>(i)];
-  return {number(value.real()), number(value.imag())};
+  return {json_number(value.real()), json_number(value.imag())};
 }
 
 Json element(const Tensor& tensor, int64_t i) {
@@ -34,7 +34,7 @@ Json element(const Tensor& tensor, int64_t i) {
   if (dtype == DType::complex128) return complex_number<double>(tensor, i);
   if (dtype == DType::uint64) return tensor.span<uint64_t>()[static_cast<size_t>(i)];
   if (is_integer(dtype)) return load_as_int64(dtype, tensor.data(), i);
-  return number(load_as_double(dtype, tensor.data(), i));
+  return json_number(load_as_double(dtype, tensor.data(), i));
 }
 
 Json nested(const Tensor& tensor, size_t axis, int64_t& next) {
@@ -59,13 +59,12 @@ std::string label_of(const Json& value, const std::string& path) {
 std::vector<std::string> labels_by_number(const Json& object, const std::string& path) {
   std::vector<std::string> labels(object.size());
   for (const auto& [key, value] : object.items()) {
-    size_t index = 0;
-    const char* const last = key.data() + key.size();
-    if (std::from_chars(key.data(), last, index).ptr != last || index >= labels.size()) {
+    const auto index = number<size_t>(key);
+    if (!index || *index >= labels.size()) {
       refuse_labels(path, "have the key \"" + key + "\"; keys must be the numbers from 0 to " +
                               std::to_string(labels.size() - 1) + ".");
     }
-    labels[index] = label_of(value, path);
+    labels[*index] = label_of(value, path);
   }
   return labels;
 }

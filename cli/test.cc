@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -298,13 +297,13 @@ PlacementRequest request_of(const Args& args) {
   if (!request.device.is_cpu()) request.cpu_fallback = true;
   if (args.place.empty()) return request;
   constexpr std::string_view kRandom = "random:";
-  uint64_t seed = 0;
-  const char* const last = args.place.data() + args.place.size();
-  if (!args.place.starts_with(kRandom) || args.place.size() == kRandom.size() ||
-      std::from_chars(args.place.data() + kRandom.size(), last, seed).ptr != last) {
+  const auto seed = args.place.starts_with(kRandom)
+                        ? number<uint64_t>(std::string_view(args.place).substr(kRandom.size()))
+                        : std::nullopt;
+  if (!seed) {
     throw Error(ErrorCode::invalid_argument, "'" + args.place + "': expected --place random:SEED.");
   }
-  request.random_seed = seed;
+  request.random_seed = *seed;
   return request;
 }
 

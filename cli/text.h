@@ -1,15 +1,27 @@
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "core/human.h"
 
 // Small pieces that several verbs share.
 namespace ferry::cli {
+
+// The whole text as a number; nothing where it is none, or none that T holds.
+template <typename T>
+std::optional<T> number(std::string_view text) {
+  T value{};
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
+  return end == last && error == std::errc() ? std::optional(value) : std::nullopt;
+}
 
 // " Did you mean 'place'?" or "".
 std::string suggestion(std::string_view word, const std::vector<std::string>& known);

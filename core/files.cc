@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -16,6 +17,8 @@ namespace {
   throw Error(error == ENOENT ? ErrorCode::not_found : ErrorCode::io,
               std::string("cannot ") + verb + " '" + path + "': " + std::strerror(error) + ".");
 }
+
+constexpr size_t kMostOfStream = size_t{256} << 20;
 
 class Descriptor {
  public:
@@ -41,6 +44,19 @@ int write_all(int fd, std::string_view bytes) {
   return 0;
 }
 
+// A new file beside `path`, and its name. What has such a name already, be it a link that someone
+// else left there, is neither followed nor changed.
+int create_beside(const std::string& path, std::string& name) {
+  static std::atomic<uint32_t> next{0};
+  constexpr int kTries = 100;
+  int file = -1;
+  for (int i = 0; i < kTries && file < 0 && (i == 0 || errno == EEXIST); ++i) {
+    name = path + ".tmp" + std::to_string(getpid()) + "." + std::to_string(next++);
+    file = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  }
+  return file;
+}
+
 }  // namespace
 
 std::string read_file(const std::string& path) {
@@ -58,6 +74,10 @@ std::string read_file(const std::string& path) {
     if (n < 0) fail("read", path, errno);
     if (n == 0) return out;
     out.append(block, static_cast<size_t>(n));
+    if (!S_ISREG(info.st_mode) && out.size() > kMostOfStream) {
+      throw Error(ErrorCode::io, "cannot read '" + path +
+                                     "': it is no regular file, and has not ended after 256 MiB.");
+    }
   }
 }
 
@@ -69,10 +89,10 @@ void write_file(const std::string& path, std::string_view bytes) {
     if (const int error = write_all(file.get(), bytes); error != 0) fail("write", path, error);
     return;
   }
-  const std::string temporary = path + ".tmp" + std::to_string(getpid());
+  std::string temporary;
   int error = 0;
   {
-    const Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    const Descriptor file(create_beside(path, temporary));
     if (file.get() < 0) fail("write", path, errno);
     error = write_all(file.get(), bytes);
   }

@@ -5,7 +5,8 @@
 
 namespace ferry {
 
-// The whole file. Throws Error not_found or io, naming the path and the system's reason.
+// The whole file; of what is no regular file, such as a pipe, at most 256 MiB, since a device may
+// have no end. Throws Error not_found or io, naming the path and the system's reason.
 std::string read_file(const std::string& path);
 
 // Writes a temporary file beside `path` and renames it over `path`, so that readers see the old

@@ -41,6 +41,20 @@ std::optional<int64_t> bytes_from_text(std::string_view text) {
   return std::nullopt;
 }
 
+std::string printable(std::string_view name) {
+  const auto is_control = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  };
+  if (std::ranges::none_of(name, is_control)) return std::string(name);
+  std::string out;
+  for (const char c : name) {
+    out +=
+        is_control(c) ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+  }
+  return out;
+}
+
 std::string human_seconds(double seconds) {
   struct Unit {
     double size;

@@ -1,5 +1,6 @@
 #include "core/npy.h"
 
+#include <sys/stat.h>
 #include <zip.h>
 
 #include <algorithm>
@@ -126,11 +127,11 @@ std::vector<uint32_t> decode_utf8(std::string_view text) {
 
 Tensor read_strings(std::string_view data, bool unicode, size_t width, Shape shape,
                     const std::string& what) {
+  const size_t bytes = width * (unicode ? 4 : 1);
+  const auto needed = checked_mul<size_t>(static_cast<size_t>(numel_of(shape)), bytes);
+  if (!needed || *needed > data.size()) malformed(what, "its data ends early");
   Tensor out = Tensor::empty(std::move(shape), DType::string);
   const auto strings = out.mutable_span<std::string>();
-  const size_t bytes = width * (unicode ? 4 : 1);
-  const auto needed = checked_mul<size_t>(strings.size(), bytes);
-  if (!needed || *needed > data.size()) malformed(what, "its data ends early");
   for (size_t i = 0; i < strings.size(); ++i) {
     const char* item = data.data() + i * bytes;
     if (unicode) {
@@ -190,23 +191,63 @@ Archive open_archive(const std::string& path, int flags) {
   return Archive(archive, zip_discard);
 }
 
-std::string member_bytes(zip_t* archive, zip_uint64_t index, const std::string& path) {
+// An archive that is read. Deflate cannot shrink below a thousandth: an archive whose members claim
+// to be larger than that makes of its bytes lies, or reads its bytes several times.
+struct Reading {
+  Archive archive;
+  const std::string& path;
+  uint64_t left;  // bytes that members may still expand to
+
+  Reading(Archive open, const std::string& name, uint64_t bytes)
+      : archive(std::move(open)), path(name), left(std::min(bytes, UINT64_MAX / 1100 - 1) * 1100) {}
+};
+
+std::string member_bytes(Reading& reading, zip_uint64_t index) {
+  zip_t* const archive = reading.archive.get();
+  const std::string& path = reading.path;
   zip_stat_t info;
   if (zip_stat_index(archive, index, 0, &info) != 0 || !(info.valid & ZIP_STAT_SIZE)) {
     zip_fail(path, "read", zip_strerror(archive));
   }
-  // A deflated member cannot shrink below a thousandth of its size: a larger claim is a bomb.
-  if ((info.valid & ZIP_STAT_COMP_SIZE) && info.size / 1100 > info.comp_size + 1) {
-    zip_fail(path, "read", "a member claims to expand more than deflate can");
+  if (info.size > reading.left) {
+    zip_fail(path, "read",
+             "its members claim " + std::to_string(info.size) +
+                 " bytes and more, which is more than deflate can make of the archive");
   }
+  reading.left -= info.size;
   const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive, index, 0),
                                                                 zip_fclose);
   if (!file) zip_fail(path, "read", zip_strerror(archive));
-  std::string bytes(info.size, '\0');
-  if (zip_fread(file.get(), bytes.data(), bytes.size()) != static_cast<zip_int64_t>(bytes.size())) {
-    zip_fail(path, "read", "a member ends early or is damaged");
+  // Memory is touched as the bytes come, not as they are claimed.
+  std::string bytes;
+  try {
+    bytes.reserve(info.size);
+  } catch (const std::exception&) {
+    throw Error(ErrorCode::out_of_memory, "the host has no memory left for the " +
+                                              std::to_string(info.size) +
+                                              " bytes of a member of '" + path + "'.");
+  }
+  while (bytes.size() < info.size) {
+    const size_t start = bytes.size();
+    const size_t more = std::min<size_t>(info.size - start, size_t{1} << 20);
+    bytes.resize(start + more);
+    if (zip_fread(file.get(), bytes.data() + start, more) != static_cast<zip_int64_t>(more)) {
+      zip_fail(path, "read", "a member ends early or is damaged");
+    }
   }
   return bytes;
+}
+
+std::string member_name(const Reading& reading, zip_uint64_t index) {
+  const char* const name = zip_get_name(reading.archive.get(), index, 0);
+  if (name == nullptr) zip_fail(reading.path, "read", zip_strerror(reading.archive.get()));
+  return name;
+}
+
+Reading open_to_read(const std::string& path) {
+  struct stat info {};
+  const uint64_t bytes = stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  return Reading(open_archive(path, ZIP_RDONLY), path, bytes);
 }
 
 std::string without_npy(std::string name) {
@@ -244,7 +285,9 @@ Tensor read_npy(std::string_view bytes, const std::string& what) {
   if (type[0] == 'U' || type[0] == 'S') {
     size_t width = 0;
     const auto parsed = std::from_chars(type.data() + 1, type.data() + type.size(), width);
-    if (parsed.ec != std::errc() || fortran || big_endian || width > (1u << 30)) {
+    // A width of 0 would make any number of strings from no data.
+    if (parsed.ec != std::errc() || parsed.ptr != type.data() + type.size() || fortran ||
+        big_endian || width < 1 || width > (1u << 30)) {
       malformed(what, "its type is '" + std::string(type) + "'");
     }
     return read_strings(data, type[0] == 'U', width, std::move(shape), what);
@@ -323,23 +366,20 @@ std::string write_npy(const Tensor& tensor) {
 
 namespace {
 
-NamedTensors read_all(const Archive& archive, const std::string& path) {
+NamedTensors read_all(Reading reading) {
   NamedTensors out;
-  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
-  for (zip_int64_t i = 0; i < count; ++i) {
-    const std::string name = zip_get_name(archive.get(), static_cast<zip_uint64_t>(i), 0);
+  const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(reading.archive.get(), 0));
+  for (zip_uint64_t i = 0; i < count; ++i) {
+    const std::string name = member_name(reading, i);
     out.emplace_back(without_npy(name),
-                     read_npy(member_bytes(archive.get(), static_cast<zip_uint64_t>(i), path),
-                              path + ":" + name));
+                     read_npy(member_bytes(reading, i), reading.path + ":" + name));
   }
   return out;
 }
 
 }  // namespace
 
-NamedTensors load_npz(const std::string& path) {
-  return read_all(open_archive(path, ZIP_RDONLY), path);
-}
+NamedTensors load_npz(const std::string& path) { return read_all(open_to_read(path)); }
 
 NamedTensors read_npz(std::string_view bytes, const std::string& what) {
   zip_error_t error;
@@ -353,20 +393,17 @@ NamedTensors read_npz(std::string_view bytes, const std::string& what) {
     zip_fail(what, "read", reason);
   }
   zip_error_fini(&error);
-  return read_all(Archive(archive, zip_discard), what);
+  return read_all(Reading(Archive(archive, zip_discard), what, bytes.size()));
 }
 
 Tensor load_npz_member(const std::string& path, const std::string& key) {
-  const Archive archive = open_archive(path, ZIP_RDONLY);
-  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  Reading reading = open_to_read(path);
+  const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(reading.archive.get(), 0));
   std::vector<std::string> names;
-  for (zip_int64_t i = 0; i < count; ++i) {
-    const std::string name = zip_get_name(archive.get(), static_cast<zip_uint64_t>(i), 0);
+  for (zip_uint64_t i = 0; i < count; ++i) {
+    const std::string name = member_name(reading, i);
     names.push_back(without_npy(name));
-    if (names.back() == key) {
-      return read_npy(member_bytes(archive.get(), static_cast<zip_uint64_t>(i), path),
-                      path + ":" + name);
-    }
+    if (names.back() == key) return read_npy(member_bytes(reading, i), path + ":" + name);
   }
   throw Error(ErrorCode::not_found,
               "'" + path + "' has no array named '" + key + "'." + did_you_mean(key, names));

@@ -12,7 +12,8 @@
 #include "ferry/tensor.h"
 
 // Prints tensors as PyTorch does with its default options: 4 digits, 80 columns, at most 1000
-// elements in full and 3 at each edge beyond that.
+// elements in full and 3 at each edge beyond that. Of a tensor with more axes than PyTorch allows,
+// 64, only the shape is printed.
 namespace ferry {
 namespace {
 
@@ -20,6 +21,7 @@ constexpr int kPrecision = 4;
 constexpr int64_t kThreshold = 1000;
 constexpr int64_t kEdgeItems = 3;
 constexpr int64_t kLineWidth = 80;
+constexpr int64_t kMostAxes = 64;
 
 // Formats real numbers in one notation and to one width, both chosen from the numbers shown.
 class NumberFormatter {
@@ -206,6 +208,10 @@ std::string Tensor::str() const {
     if (dim() != 1) suffixes.push_back("size=" + size_tuple(shape_));
     if (dtype_ != DType::float32) suffixes.push_back(dtype_suffix);
     text = "[]";
+  } else if (dim() > kMostAxes) {
+    suffixes.push_back("size=" + size_tuple(shape_));
+    suffixes.push_back(dtype_suffix);
+    text = "...";
   } else {
     if (dtype_ != DType::float32 && dtype_ != DType::int64 && dtype_ != DType::boolean &&
         dtype_ != DType::complex64 && dtype_ != DType::string) {

@@ -134,12 +134,14 @@ Device Tensor::device() const { return defined() ? storage_->device() : Device::
 size_t Tensor::nbytes() const { return dtype_bytes(dtype_, numel()); }
 
 Shape Tensor::strides() const {
-  Shape strides(shape_.size(), 1);
+  // Only strides of a tensor without elements can overflow, and those are never followed.
+  const auto times = [](int64_t a, int64_t b) { return checked_mul(a, b).value_or(INT64_MAX); };
   if (format_ == MemoryFormat::channels_last) {
-    const int64_t c = shape_[1], w = shape_[3];
-    return {shape_[2] * w * c, 1, w * c, c};
+    const int64_t c = shape_[1], row = times(shape_[3], c);
+    return {times(shape_[2], row), 1, row, c};
   }
-  for (size_t i = shape_.size(); i-- > 1;) strides[i - 1] = strides[i] * shape_[i];
+  Shape strides(shape_.size(), 1);
+  for (size_t i = shape_.size(); i-- > 1;) strides[i - 1] = times(strides[i], shape_[i]);
   return strides;
 }
 

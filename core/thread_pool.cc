@@ -7,8 +7,12 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "ferry/error.h"
 
 namespace ferry {
 namespace {
@@ -18,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 // How long an idle worker spins before it sleeps: longer than the gap between the loops of one
 // model, short enough that an idle process costs nothing.
 constexpr auto kSpin = std::chrono::microseconds(100);
+
+constexpr int kMostThreads = 4096;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -36,6 +42,13 @@ thread_local bool inside_loop = false;
 }  // namespace
 
 struct ThreadPool::State {
+  ~State() {
+    stop = true;
+    generation.fetch_add(1, std::memory_order_release);
+    generation.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   std::vector<std::thread> workers;
   std::mutex loop_mutex;  // held by the caller whose loop uses the workers
 
@@ -86,16 +99,25 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  if (threads > kMostThreads) {
+    throw Error(ErrorCode::invalid_argument,
+                std::to_string(threads) + " threads are asked for: expected at most " +
+                    std::to_string(kMostThreads) + ", or 0 for one per core.");
+  }
   const int size = threads > 0 ? threads : cores_of_process();
-  for (int i = 1; i < size; ++i) state_->workers.emplace_back([this] { state_->work(); });
+  State* const state = state_.get();
+  state->workers.reserve(static_cast<size_t>(size));
+  try {
+    while (this->size() < size) state->workers.emplace_back([state] { state->work(); });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorCode::out_of_memory, "the system started " + std::to_string(this->size() - 1) +
+                                              " threads and no more (" + error.code().message() +
+                                              "); ask for at most " + std::to_string(this->size()) +
+                                              " threads, or raise the limit on processes.");
+  }
 }
 
-ThreadPool::~ThreadPool() {
-  state_->stop = true;
-  state_->generation.fetch_add(1, std::memory_order_release);
-  state_->generation.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
-}
+ThreadPool::~ThreadPool() = default;
 
 int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
 

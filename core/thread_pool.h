@@ -14,7 +14,7 @@ namespace ferry {
 // workers, the others run on their caller alone.
 class ThreadPool {
  public:
-  // `threads` counts the caller; 0 means one per core of this process's affinity mask.
+  // `threads`, at most 4096, counts the caller; 0: one per core. Error where none more can start.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

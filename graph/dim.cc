@@ -4,12 +4,22 @@
 #include <cctype>
 
 #include "core/checked.h"
+#include "ferry/error.h"
 
 // Normal form: a sum of terms, each an integer times a product of atoms. An atom is a symbol or a
 // call of floor, min or max on two sizes that could not be simplified. Terms are ordered by their
 // product, so equal polynomials are equal term by term.
 namespace ferry {
 namespace {
+
+// An expression with more terms or a longer text is not worth tracking.
+constexpr size_t kMaxTerms = 64;
+constexpr size_t kMaxText = 4096;
+
+[[noreturn]] void overflow(int64_t a, const char* operation, int64_t b) {
+  throw Error(ErrorCode::invalid_model, "the size " + std::to_string(a) + " " + operation + " " +
+                                            std::to_string(b) + " does not fit into 64 bits");
+}
 
 int64_t floor_divide(int64_t a, int64_t b) {
   const int64_t q = a / b;
@@ -67,13 +77,24 @@ bool normalize(std::vector<Term>& terms) {
   return true;
 }
 
+// Whether terms are few and short enough to be followed. A text holds all that it is made of, so
+// its bound is one on depth and on the time to evaluate as well.
+bool is_small(const std::vector<Term>& terms) {
+  if (terms.size() > kMaxTerms) return false;
+  size_t text = 0;
+  for (const Term& term : terms) {
+    for (const auto& atom : term.product) text += atom->name.size() + 1;
+  }
+  return text <= kMaxText;
+}
+
 std::string print(const std::vector<Term>& terms) {
   std::string out;
   for (const Term& term : terms) {
     int64_t factor = term.factor;
     if (!out.empty()) {
-      out += factor < 0 ? " - " : " + ";
-      factor = factor < 0 ? -factor : factor;
+      out += factor < 0 && factor != INT64_MIN ? " - " : " + ";
+      factor = factor < 0 && factor != INT64_MIN ? -factor : factor;
     }
     std::string product;
     for (const auto& atom : term.product) product += (product.empty() ? "" : "*") + atom->name;
@@ -114,6 +135,7 @@ Dim Dim::call(const char* function, const Dim& a, const Dim& b) {
       std::string(function) == "floor"
           ? "floor((" + a.str() + ")/" + (b.is_known() ? b.str() : "(" + b.str() + ")") + ")"
           : std::string(function) + "(" + a.str() + ", " + b.str() + ")";
+  if (name.size() > kMaxText) return {};
   auto atom = std::make_shared<const Atom>(Atom{std::move(name), function, a, b});
   return Dim(std::make_shared<const Expression>(Expression{{Term{1, {std::move(atom)}}}}));
 }
@@ -130,26 +152,34 @@ Dim operator+(const Dim& a, const Dim& b) {
   if (a.is_unknown() || b.is_unknown()) return {};
   if (a.is_known() && b.is_known()) {
     const auto sum = checked_add(a.value_, b.value_);
-    return sum ? Dim(*sum) : Dim();
+    if (!sum) overflow(a.value_, "+", b.value_);
+    return Dim(*sum);
   }
   Dim::Expression out = Dim::expression_of(a);
   const Dim::Expression& right = Dim::expression_of(b);
   out.terms.insert(out.terms.end(), right.terms.begin(), right.terms.end());
-  if (!normalize(out.terms)) return {};
+  if (!normalize(out.terms) || !is_small(out.terms)) return {};
   return Dim(std::make_shared<const Dim::Expression>(std::move(out)));
 }
 
-Dim operator-(const Dim& a, const Dim& b) { return a + Dim(-1) * b; }
+Dim operator-(const Dim& a, const Dim& b) {
+  if (a.is_known() && b.is_known()) {
+    const auto difference = checked_sub(a.value_, b.value_);
+    if (!difference) overflow(a.value_, "-", b.value_);
+    return Dim(*difference);
+  }
+  return a + Dim(-1) * b;
+}
 
 Dim operator*(const Dim& a, const Dim& b) {
   if (a.is_unknown() || b.is_unknown()) return {};
   if (a.is_known() && b.is_known()) {
     const auto product = checked_mul(a.value_, b.value_);
-    return product ? Dim(*product) : Dim();
+    if (!product) overflow(a.value_, "*", b.value_);
+    return Dim(*product);
   }
   const Dim::Expression left = Dim::expression_of(a);
   const Dim::Expression right = Dim::expression_of(b);
-  constexpr size_t kMaxTerms = 64;  // beyond it a size is not worth tracking
   if (left.terms.size() * right.terms.size() > kMaxTerms) return {};
   Dim::Expression out;
   for (const Term& x : left.terms) {
@@ -162,7 +192,7 @@ Dim operator*(const Dim& a, const Dim& b) {
       out.terms.push_back({*factor, std::move(product)});
     }
   }
-  if (!normalize(out.terms)) return {};
+  if (!normalize(out.terms) || !is_small(out.terms)) return {};
   return Dim(std::make_shared<const Dim::Expression>(std::move(out)));
 }
 
@@ -179,7 +209,7 @@ Dim floor_div(const Dim& a, const Dim& b) {
     // floor((k*b*x + r)/b) = k*x + floor(r/b).
     Dim::Expression whole, rest;
     for (const Term& term : left.terms) {
-      if (b.value_ != 0 && b.value_ != -1 && term.factor % b.value_ == 0) {
+      if (term.factor != INT64_MIN && term.factor % b.value_ == 0) {
         whole.terms.push_back({term.factor / b.value_, term.product});
       } else {
         rest.terms.push_back(term);
@@ -194,7 +224,7 @@ Dim floor_div(const Dim& a, const Dim& b) {
     const Term divisor = right.terms[0];
     Dim::Expression quotient;
     for (const Term& term : left.terms) {
-      if (term.factor % divisor.factor != 0) break;
+      if (term.factor == INT64_MIN || term.factor % divisor.factor != 0) break;
       Product product = term.product;
       bool divides = true;
       for (const auto& atom : divisor.product) {

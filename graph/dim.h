@@ -14,7 +14,7 @@ namespace ferry {
 //
 // Expressions are kept in one normal form, so == says whether two sizes are the same for every
 // value of the symbols as far as that form shows. An unknown size equals nothing, itself included.
-// Arithmetic that overflows 64 bits gives unknown.
+// Two numbers that overflow 64 bits are an Error invalid_model; a long expression is unknown.
 class Dim {
  public:
   Dim() = default;     // unknown

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "core/human.h"
 #include "ferry/error.h"
 #include "graph/activation.h"
 
@@ -261,28 +262,29 @@ void print(const Graph& graph, const std::string& indent, std::string& out) {
     for (size_t i = 0; i < ids.size(); ++i) text += (i > 0 ? ", " : "") + format(ids[i]);
     return text;
   };
-  out += indent + "graph(" + list(graph.inputs(), typed) + ")";
-  if (!graph.captures().empty()) out += " captures(" + list(graph.captures(), typed) + ")";
-  out += " {\n";
+  const auto line = [&](const std::string& text) { out += indent + printable(text) + "\n"; };
+  std::string captures;
+  if (!graph.captures().empty()) captures = " captures(" + list(graph.captures(), typed) + ")";
+  line("graph(" + list(graph.inputs(), typed) + ")" + captures + " {");
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     const Value& value = graph.value(id);
-    if (value.is_constant() && value.producer == kNoNode)
-      out += indent + "  const " + typed(id) + "\n";
+    if (value.is_constant() && value.producer == kNoNode) line("  const " + typed(id));
   }
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    out += indent + "  " + list(node.outputs, typed) + " = " + node.op + "(" +
-           list(node.inputs, name_of) + ")";
+    std::string text =
+        "  " + list(node.outputs, typed) + " = " + node.op + "(" + list(node.inputs, name_of) + ")";
     std::string attributes;
     for (const auto& [key, value] : node.attributes.items()) {
       attributes += (attributes.empty() ? "" : ", ") + key + "=" + to_string(value);
     }
-    if (!attributes.empty()) out += " {" + attributes + "}";
-    if (!node.device.is_cpu()) out += " @" + node.device.str();
-    out += "  # " + node.name + "\n";
+    if (!attributes.empty()) text += " {" + attributes + "}";
+    if (!node.device.is_cpu()) text += " @" + node.device.str();
+    line(text + "  # " + node.name);
     for (const auto& body : node.bodies) print(*body, indent + "    ", out);
   }
-  out += indent + "  return " + list(graph.outputs(), name_of) + "\n" + indent + "}\n";
+  line("  return " + list(graph.outputs(), name_of));
+  line("}");
 }
 
 }  // namespace

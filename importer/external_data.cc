@@ -67,7 +67,8 @@ class Descriptor {
     refuse(location, "it is a symbolic link, or lies behind one; give a link root to follow links");
   }
   if (error == ENOENT || error == ENOTDIR) refuse(location, "there is no such file");
-  refuse(location, std::strerror(error));
+  fail(ProblemCode::io, fmt::format("external data {} cannot be opened: {}", quoted(location),
+                                    std::strerror(error)));
 }
 
 // Opens each part below the one before it, so that no link is followed at any time, not even one

@@ -209,7 +209,7 @@ void ModelImporter::unknown_operator(const onnx::NodeProto& proto, const std::st
   std::string message =
       known_domain
           ? fmt::format("Ferry does not know the operator {}.{}", quoted(name),
-                        did_you_mean(proto.op_type(), known))
+                        problems_.wants_hint() ? did_you_mean(proto.op_type(), known) : "")
           : fmt::format(
                 "Ferry knows no operator of the domain {}, and the model has no function {}",
                 quoted(proto.domain()), quoted(name));

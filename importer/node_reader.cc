@@ -355,7 +355,10 @@ void NodeReader::read_attributes(const AttributeList& given, TensorReader& tenso
 void NodeReader::commit() {
   if (dropped_) return;
   while (!node_.inputs.empty() && node_.inputs.back() == kNoValue) node_.inputs.pop_back();
-  while (!node_.outputs.empty() && node_.outputs.back() == kNoValue) node_.outputs.pop_back();
+  // Those of a node with bodies stand for outputs of the bodies.
+  while (node_.bodies.empty() && !node_.outputs.empty() && node_.outputs.back() == kNoValue) {
+    node_.outputs.pop_back();
+  }
   scope_.graph().add_node(std::move(node_));
   for (Node& made : after_) scope_.graph().add_node(std::move(made));
 }

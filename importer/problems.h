@@ -27,11 +27,16 @@ class Problems {
   void add_grouped(ProblemCode code, const std::string& key, std::string message, std::string node,
                    std::string op);
 
+  // Whether a problem that is added is still one of the first, which are worth a search for the
+  // name that was meant.
+  bool wants_hint() const { return problems_.size() < kMostHints; }
+
   bool empty() const { return problems_.empty(); }
   std::vector<Problem> take();
 
  private:
   static constexpr size_t kMost = 1000;
+  static constexpr size_t kMostHints = 20;
   std::vector<Problem> problems_;
   std::map<std::pair<ProblemCode, std::string>, size_t> groups_;
   int64_t dropped_ = 0;

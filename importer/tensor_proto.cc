@@ -13,6 +13,7 @@
 
 #include "core/checked.h"
 #include "core/storage.h"
+#include "graph/limits.h"
 #include "importer/onnx_wire.pb.h"
 #include "importer/problems.h"
 #include "importer/text.h"
@@ -102,6 +103,10 @@ size_t alignment_of(DType dtype) {
 }
 
 Shape shape_of(const google::protobuf::RepeatedField<int64_t>& dims) {
+  if (dims.size() > kMaxRank) {
+    fail(ProblemCode::limit,
+         fmt::format("a tensor has {} axes, expected at most {}", dims.size(), kMaxRank));
+  }
   int64_t count = 1;
   for (int64_t dim : dims) {
     if (dim < 0) fail(ProblemCode::shape, fmt::format("a tensor has the negative size {}", dim));

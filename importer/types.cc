@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "graph/limits.h"
 #include "importer/onnx_wire.pb.h"
 #include "importer/problems.h"
 #include "importer/tensor_proto.h"
@@ -22,6 +23,10 @@ bool is_symbol(std::string_view name) {
 }
 
 Dims dims_of(const onnx::TensorShapeProto& proto) {
+  if (proto.dim_size() > kMaxRank) {
+    fail(ProblemCode::limit, fmt::format("a declared shape has {} axes, expected at most {}",
+                                         proto.dim_size(), kMaxRank));
+  }
   Dims dims;
   dims.reserve(static_cast<size_t>(proto.dim_size()));
   for (const onnx::TensorShapeProto::Dimension& dim : proto.dim()) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/checked.h"
 #include "core/fnv.h"
 #include "core/human.h"
 #include "ferry/error.h"
@@ -23,7 +24,7 @@ bool is_small(const Value& value) {
   int64_t count = 1;
   for (const Dim& dim : *value.type.shape) {
     if (!dim.is_known()) return value.contents.has_value();
-    count *= dim.value();
+    count = checked_mul(count, dim.value()).value_or(INT64_MAX);
     if (count > kHostElements) return false;
   }
   return true;

@@ -175,11 +175,11 @@ int64_t scan_trips(const Graph& graph, const Node& node, AssumedSizes& sizes) {
 int64_t trips_of(const Graph& graph, const Node& node, AssumedSizes& sizes) {
   if (node.op == "If") return 1;
   if (node.op == "Scan") return scan_trips(graph, node, sizes);
-  if (node.op == "Loop" && node.inputs[0] != kNoValue &&
-      graph.value(node.inputs[0]).is_constant()) {
-    return std::max<int64_t>(1, graph.value(node.inputs[0]).constant.span<int64_t>()[0]);
-  }
-  return kAssumedTrips;
+  const bool counted = node.op == "Loop" && !node.inputs.empty() && node.inputs[0] != kNoValue;
+  if (!counted) return kAssumedTrips;
+  const Tensor& count = graph.value(node.inputs[0]).constant;
+  if (count.numel() != 1 || count.dtype() != DType::int64) return kAssumedTrips;
+  return std::max<int64_t>(1, count.span<int64_t>()[0]);
 }
 
 PlacementNetwork network_of(Graph& graph, const NetworkFacts& facts) {

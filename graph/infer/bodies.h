@@ -8,6 +8,9 @@ namespace ferry {
 // Gives the inputs and captures of the bodies of If, Loop and Scan (`node` of `graph`) their types
 // and infers the bodies with `infer_body`. What a loop carries keeps only the sizes that are the
 // same in every trip: the body is inferred again with the others unknown until nothing changes.
-void infer_bodies(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body);
+// Each such repetition takes one of `extra_trips`; when none is left, nothing is assumed of the
+// sizes that are carried, so that loops within loops take time linear in their number.
+void infer_bodies(const Graph& graph, Node& node, int64_t& extra_trips,
+                  FunctionRef<void(Graph&)> infer_body);
 
 }  // namespace ferry

@@ -1,4 +1,5 @@
 // Operators with bodies.
+#include <algorithm>
 #include <utility>
 
 #include "ferry/error.h"
@@ -43,6 +44,7 @@ const Type& output_type(const Graph& body, int i) { return body.value(body.outpu
 void infer_if(InferContext& context) {
   expect_arity(context, 1, 1, kAnyCount);
   expect_dtype(context, 0, kBool);
+  const auto condition = constant_int(context, 0);
   const auto& bodies = context.node().bodies;
   for (const auto& body : bodies) {
     if (static_cast<int>(body->outputs().size()) != context.output_count()) {
@@ -50,12 +52,11 @@ void infer_if(InferContext& context) {
                    " outputs, the node has " + std::to_string(context.output_count()));
     }
   }
-  const auto condition = context.constant_ints(0);
   for (int i = 0; i < context.output_count(); ++i) {
     const Type& then_type = output_type(*bodies[0], i);
     const Type& else_type = output_type(*bodies[1], i);
-    if (condition && condition->size() == 1) {
-      context.set_output_type(i, condition->front() != 0 ? then_type : else_type);
+    if (condition) {
+      context.set_output_type(i, *condition != 0 ? then_type : else_type);
     } else {
       context.set_output_type(i, common_type(context, then_type, else_type, i));
     }
@@ -64,14 +65,14 @@ void infer_if(InferContext& context) {
 
 // Loop (opset 25): M?, cond?, v_initial... -> v_final..., scan_outputs...; the body takes the trip
 // number, the condition and what is carried, and gives the condition, what is carried and one slice
-// of each scan output.
+// of each scan output. Inputs that are absent at the end may be left out altogether.
 void infer_loop(InferContext& context) {
   expect_arity(context, 0, kAnyCount, kAnyCount);
-  if (context.input_count() < 2) context.fail("the node has fewer than 2 inputs");
   if (context.has_input(0)) expect_dtype(context, 0, TypeSet{int64});
   if (context.has_input(1)) expect_dtype(context, 1, kBool);
+  for (int i : {0, 1}) expect_one_element(context, i);
   const Graph& body = *context.node().bodies[0];
-  const int carried = context.input_count() - 2;
+  const int carried = std::max(0, context.input_count() - 2);
   if (static_cast<int>(body.outputs().size()) != context.output_count() + 1 ||
       context.output_count() < carried) {
     context.fail("the body has " + std::to_string(body.outputs().size()) +
@@ -80,6 +81,7 @@ void infer_loop(InferContext& context) {
   }
   for (int i = 0; i < carried; ++i) {
     // After no trip it is the initial value, after others the body's.
+    if (!context.has_input(i + 2)) context.fail(input_name(i + 2) + " is required, it is carried");
     const Type& initial = context.input(i + 2).type;
     const Type& last = output_type(body, i + 1);
     context.set_output_type(i, common_type(context, initial, last, i));
@@ -186,7 +188,7 @@ bool widen(Type& carried, const Type& next) {
 // Infers the body with inputs of `types`; those from `first` on for `count` are carried: the body
 // gives them back as its outputs from `output` on.
 void infer_carried(Graph& body, std::vector<Type> types, size_t first, size_t count, size_t output,
-                   FunctionRef<void(Graph&)> infer_body) {
+                   int64_t& extra_trips, FunctionRef<void(Graph&)> infer_body) {
   if (body.inputs().size() != types.size() || body.outputs().size() < output + count) {
     throw Error(ErrorCode::invalid_model,
                 "the body has " + std::to_string(body.inputs().size()) + " inputs and " +
@@ -197,7 +199,10 @@ void infer_carried(Graph& body, std::vector<Type> types, size_t first, size_t co
   for (size_t i = 0; i < types.size(); ++i) {
     types[i] = entry_type(types[i], body.value(body.inputs()[i]).type);
   }
-  for (;;) {
+  for (;; --extra_trips) {
+    if (extra_trips <= 0) {
+      for (size_t i = 0; i < count; ++i) types[first + i].shape.reset();
+    }
     Graph attempt = clone(body);
     for (size_t i = 0; i < types.size(); ++i) {
       attempt.value(attempt.inputs()[i]).type = types[i];
@@ -214,20 +219,22 @@ void infer_carried(Graph& body, std::vector<Type> types, size_t first, size_t co
   }
 }
 
-void infer_loop_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
-  std::vector<Type> types(node.inputs.size());
+void infer_loop_body(const Graph& graph, Node& node, int64_t& extra_trips,
+                     FunctionRef<void(Graph&)> infer_body) {
+  std::vector<Type> types(std::max<size_t>(2, node.inputs.size()));
   types[0].dtype = int64;
   types[0].shape = Dims();
   types[1].dtype = boolean;
   types[1].shape = Dims();
-  for (size_t i = 2; i < types.size(); ++i) {
+  for (size_t i = 2; i < node.inputs.size(); ++i) {
     if (node.inputs[i] != kNoValue) types[i] = graph.value(node.inputs[i]).type;
   }
   const size_t carried = types.size() - 2;
-  infer_carried(*node.bodies[0], std::move(types), 2, carried, 1, infer_body);
+  infer_carried(*node.bodies[0], std::move(types), 2, carried, 1, extra_trips, infer_body);
 }
 
-void infer_scan_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
+void infer_scan_body(const Graph& graph, Node& node, int64_t& extra_trips,
+                     FunctionRef<void(Graph&)> infer_body) {
   const auto [states, scanned] = scan_form(node);
   if (states < 0) return;  // the rule says what is wrong
   std::vector<Type> types;
@@ -241,17 +248,19 @@ void infer_scan_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> i
     }
     types.push_back(std::move(type));
   }
-  infer_carried(*node.bodies[0], std::move(types), 0, static_cast<size_t>(states), 0, infer_body);
+  infer_carried(*node.bodies[0], std::move(types), 0, static_cast<size_t>(states), 0, extra_trips,
+                infer_body);
 }
 
 }  // namespace
 
-void infer_bodies(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
+void infer_bodies(const Graph& graph, Node& node, int64_t& extra_trips,
+                  FunctionRef<void(Graph&)> infer_body) {
   for (const auto& body : node.bodies) set_captures(graph, node, *body);
   if (node.op == "Loop") {
-    infer_loop_body(graph, node, infer_body);
+    infer_loop_body(graph, node, extra_trips, infer_body);
   } else if (node.op == "Scan") {
-    infer_scan_body(graph, node, infer_body);
+    infer_scan_body(graph, node, extra_trips, infer_body);
   } else {
     for (const auto& body : node.bodies) infer_body(*body);
   }

@@ -1,6 +1,7 @@
 // Tensors made from nothing but attributes and sizes.
 #include <cmath>
 
+#include "core/convert.h"
 #include "graph/infer/rules.h"
 
 namespace ferry {
@@ -20,7 +21,7 @@ void infer_constant_of_shape(InferContext& context) {
   const auto sizes = context.contents(0);
   if (!sizes) {
     const auto& shape = context.shape(0);
-    if (shape && (*shape)[0].is_known() && (*shape)[0].value() <= 1024) {
+    if (shape && (*shape)[0].is_known()) {
       return context.set_output(0, dtype, unknown_dims((*shape)[0].value()));
     }
     return context.set_output(0, dtype, std::nullopt);
@@ -30,12 +31,12 @@ void infer_constant_of_shape(InferContext& context) {
       context.fail("the shape " + to_string(*sizes) + " holds a negative size");
     }
   }
-  const Dim count = product(*sizes);
   context.set_output(0, dtype, *sizes);
-  if ((dtype == int64 || dtype == int32) && count.is_known() &&
-      count.value() <= static_cast<int64_t>(InferContext::kMaxContents)) {
-    context.set_contents(
-        0, Dims(static_cast<size_t>(count.value()), Dim(static_cast<int64_t>(value.item()))));
+  const Dim count = product(*sizes);
+  if (!count.is_known() || count.value() > static_cast<int64_t>(InferContext::kMaxContents)) return;
+  if (dtype == int64 || dtype == int32 || dtype == boolean) {
+    const int64_t element = load_as_int64(dtype, value.data(), 0);
+    context.set_contents(0, Dims(static_cast<size_t>(count.value()), Dim(element)));
   }
 }
 
@@ -45,13 +46,10 @@ void infer_range(InferContext& context) {
   expect_arity(context, 3, 3);
   const DType dtype =
       expect_one_dtype(context, TypeSet{float16, bfloat16, float32, float64, int16, int32, int64});
-  for (int i = 0; i < 3; ++i) {
-    if (context.shape(i) && product(*context.shape(i)).is_known() &&
-        product(*context.shape(i)).value() != 1) {
-      context.fail(input_name(i) + " has the shape " + to_string(*context.shape(i)) +
-                   ", expected a scalar");
-    }
-  }
+  for (int i = 0; i < 3; ++i) expect_one_element(context, i);
+  const auto too_many = [&] {
+    context.fail("the range from 'start' to 'limit' in steps of 'delta' has too many elements");
+  };
   Dims shape(1);
   const auto start = context.contents(0);
   const auto limit = start ? context.contents(1) : std::nullopt;
@@ -63,7 +61,8 @@ void infer_range(InferContext& context) {
       // In 128 bits, where the span of two int64 fits.
       const __int128 span = static_cast<__int128>(limit->front().value()) - start->front().value();
       const __int128 count = (span + step + (step > 0 ? -1 : 1)) / step;
-      if (count <= INT64_MAX) shape[0] = count > 0 ? static_cast<int64_t>(count) : 0;
+      if (count > INT64_MAX) too_many();
+      shape[0] = count > 0 ? static_cast<int64_t>(count) : 0;
     } else if (step > 0) {
       shape[0] = ceil_div(limit->front() - start->front(), Dim(step));
     }
@@ -71,7 +70,7 @@ void infer_range(InferContext& context) {
         shape[0].value() <= static_cast<int64_t>(InferContext::kMaxContents)) {
       Dims contents;
       for (int64_t i = 0; i < shape[0].value(); ++i) {
-        contents.push_back(start->front() + Dim(i) * Dim(step));
+        contents.push_back(add_contents(start->front(), multiply_contents(i, step)));
       }
       context.set_output(0, dtype, std::move(shape));
       return context.set_contents(0, std::move(contents));
@@ -88,7 +87,8 @@ void infer_range(InferContext& context) {
     if (known) {
       const double count = std::ceil((values[1] - values[0]) / values[2]);
       if (std::isnan(count)) context.fail("the bounds are not numbers, or 'delta' is 0");
-      if (count < 9e15) shape[0] = count > 0 ? static_cast<int64_t>(count) : 0;
+      if (count >= 9e15) too_many();
+      shape[0] = count > 0 ? static_cast<int64_t>(count) : 0;
     }
   }
   context.set_output(0, dtype, std::move(shape));

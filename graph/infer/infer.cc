@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/checked.h"
 #include "ferry/error.h"
 #include "graph/infer/bodies.h"
 #include "graph/infer/rules.h"
@@ -96,10 +97,28 @@ Tensor tensor_of(const Dims& contents, Shape shape, DType dtype) {
   return tensor;
 }
 
+// What one call of infer() may still spend, bodies included.
+struct Budget {
+  int64_t folded_bytes = 0;
+  int64_t extra_trips = 1000;  // infer_bodies
+};
+
+// The bytes of the constants, bodies included.
+int64_t constant_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    bytes += static_cast<int64_t>(graph.value(id).constant.nbytes());
+  }
+  for (const NodeId id : graph.order()) {
+    for (const auto& body : graph.node(id).bodies) bytes += constant_bytes(*body);
+  }
+  return bytes;
+}
+
 class Driver {
  public:
-  Driver(Graph& graph, const InferOptions& options, Symbols symbols)
-      : graph_(graph), options_(options), symbols_(std::move(symbols)) {}
+  Driver(Graph& graph, const InferOptions& options, Symbols symbols, Budget& budget)
+      : graph_(graph), options_(options), symbols_(std::move(symbols)), budget_(budget) {}
 
   void run_inputs();
   void run_nodes();
@@ -107,12 +126,13 @@ class Driver {
  private:
   void run_node(NodeId id);
   void accept(ValueId id, Value& inferred);
-  bool fold(const Node& node);
+  void fold(const Node& node);
   bool small_enough(const Node& node) const;
 
   Graph& graph_;
   const InferOptions& options_;
   Symbols symbols_;
+  Budget& budget_;
   std::vector<Value> outputs_;     // scratch
   std::vector<Tensor> constants_;  // scratch
 };
@@ -158,26 +178,33 @@ void Driver::accept(ValueId id, Value& inferred) {
   }
   auto shape = known_shape(*value.type.shape);
   if (!shape) return;
+  if (product(*value.type.shape).value() != std::ssize(*value.contents)) {
+    contradiction(value.name, inferred.type, value.type);
+  }
   value.constant = tensor_of(*value.contents, std::move(*shape), dtype);
 }
 
+// Whether the results are known to fit what may be folded: a size that only the data decides, such
+// as that of NonZero, is not.
 bool Driver::small_enough(const Node& node) const {
+  int64_t total = 0;
   for (ValueId id : node.outputs) {
     if (id == kNoValue) continue;
     const Type& type = graph_.value(id).type;
     if (type.kind != Type::Kind::tensor || !graph_.value(id).device.is_cpu()) return false;
-    if (!type.shape) continue;
-    Dim bytes = (dtype_bits(type.dtype) + 7) / 8;
-    for (const Dim& dim : *type.shape) bytes = bytes * dim;
-    if (bytes.is_unknown() || (bytes.is_known() && bytes.value() > options_.max_folded_bytes)) {
-      return false;
-    }
+    if (!type.shape) return false;
+    const Dim count = product(*type.shape);
+    if (!count.is_known()) return false;
+    const Dim bytes = ceil_div(count * Dim(dtype_bits(type.dtype)), 8);
+    if (bytes.value() > options_.max_folded_bytes) return false;
+    total += bytes.value();
   }
-  return true;
+  return total <= budget_.folded_bytes;
 }
 
-// Gives the outputs their constants where every input is one. True when it did.
-bool Driver::fold(const Node& node) {
+// Gives the outputs their constants where every input is one. What a kernel refuses is left to the
+// run, which may never come to it: a branch that is not taken may divide by zero.
+void Driver::fold(const Node& node) {
   constants_.clear();
   for (ValueId id : node.inputs) {
     if (id == kNoValue) {
@@ -185,20 +212,25 @@ bool Driver::fold(const Node& node) {
     } else if (graph_.value(id).is_constant()) {
       constants_.push_back(graph_.value(id).constant);
     } else {
-      return false;
+      return;
     }
   }
-  if (!node.bodies.empty() || !small_enough(node)) return false;
-  auto results = options_.evaluator->evaluate(node, constants_);
-  if (!results) return false;
+  if (!node.bodies.empty() || !small_enough(node)) return;
+  std::optional<std::vector<Tensor>> results;
+  try {
+    results = options_.evaluator->evaluate(node, constants_);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::internal) throw;
+  }
+  if (!results) return;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
     Value& value = graph_.value(node.outputs[i]);
     value.type = merge(constant_type((*results)[i]), value.type, value.name);
     value.constant = (*results)[i];
     value.contents.reset();
+    budget_.folded_bytes -= static_cast<int64_t>(value.constant.nbytes());
   }
-  return true;
 }
 
 void Driver::run_node(NodeId id) {
@@ -206,17 +238,13 @@ void Driver::run_node(NodeId id) {
   const InferRule* rule = find_infer_rule(node.op);
   if (rule == nullptr) return;
   if (!node.bodies.empty()) {
-    infer_bodies(graph_, node, [&](Graph& body) {
-      Driver driver(body, options_, symbols_);
+    infer_bodies(graph_, node, budget_.extra_trips, [&](Graph& body) {
+      Driver driver(body, options_, symbols_, budget_);
       driver.run_nodes();
     });
   }
+  outputs_.clear();
   outputs_.resize(node.outputs.size());
-  for (Value& output : outputs_) {
-    output.type = Type();
-    output.contents.reset();
-    output.constant = Tensor();
-  }
   InferContext context(graph_, node, outputs_);
   rule->infer(context);
   bool folded = true;
@@ -303,11 +331,47 @@ void InferContext::set_output(int i, DType dtype, std::optional<Dims> shape) {
 }
 
 void InferContext::set_output_type(int i, Type type) {
-  if (has_output(i)) outputs_[i].type = std::move(type);
+  if (!has_output(i)) return;
+  if (type.shape) check_output_shape(i, *type.shape);
+  outputs_[i].type = std::move(type);
+}
+
+void InferContext::check_output_shape(int i, const Dims& shape) const {
+  const auto refuse = [&](const std::string& why) {
+    fail("output " + std::to_string(i) + " would have " + why);
+  };
+  if (shape.size() > static_cast<size_t>(kMaxRank)) {
+    refuse(std::to_string(shape.size()) + " axes, expected at most " + std::to_string(kMaxRank));
+  }
+  bool empty = false;
+  std::optional<int64_t> count = 1;
+  for (const Dim& dim : shape) {
+    if (!dim.is_known()) continue;
+    if (dim.value() < 0) {
+      refuse("the shape " + to_string(shape) + ", in which a size is negative");
+    }
+    empty = empty || dim.value() == 0;
+    if (count) count = checked_mul(*count, dim.value());
+  }
+  if (!empty && (!count || *count > kMaxElements)) {
+    refuse("the shape " + to_string(shape) + ", which has more than 2^55 elements");
+  }
 }
 
 void InferContext::set_contents(int i, Dims contents) {
-  if (has_output(i) && contents.size() <= kMaxContents) outputs_[i].contents = std::move(contents);
+  if (!has_output(i) || contents.size() > kMaxContents) return;
+  const Type& type = outputs_[i].type;
+  if (type.dtype != int64 && type.dtype != int32 && type.dtype != boolean) return;
+  if (type.shape) {
+    const Dim count = product(*type.shape);
+    if (count.is_known() && count.value() != std::ssize(contents)) return;
+  }
+  if (type.dtype == int32) {
+    for (Dim& dim : contents) {
+      if (dim.is_known()) dim = int64_t{static_cast<int32_t>(dim.value())};
+    }
+  }
+  outputs_[i].contents = std::move(contents);
 }
 
 void InferContext::fail(std::string message) const {
@@ -356,7 +420,9 @@ const InferRule* find_infer_rule(std::string_view op) {
 // ---- the graph ----------------------------------------------------------------------------------
 
 void infer(Graph& graph, const InferOptions& options) {
-  Driver driver(graph, options, options.symbols);
+  Budget budget{.folded_bytes = options.max_folded_total};
+  if (options.evaluator != nullptr) budget.folded_bytes += 8 * constant_bytes(graph);
+  Driver driver(graph, options, options.symbols, budget);
   driver.run_inputs();
   driver.run_nodes();
 }

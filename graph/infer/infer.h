@@ -9,6 +9,7 @@
 
 #include "core/support.h"
 #include "graph/graph.h"
+#include "graph/limits.h"
 
 // Type, shape and value inference: gives every value of a graph a dtype, a shape (symbolic where
 // sizes are), and its contents where those are known.
@@ -50,20 +51,26 @@ class InferContext {
   // The same when all are numbers.
   std::optional<std::vector<int64_t>> constant_ints(int i) const;
 
+  // Fails for more axes than kMaxRank, a negative size, or more elements than kMaxElements.
   void set_output(int i, DType dtype, std::optional<Dims> shape);
   void set_output_type(int i, Type type);
-  // Contents of a small integer output (at most kMaxContents elements are kept).
+  // Contents of an output whose type is set: kept for at most kMaxContents elements of bool, int32
+  // (numbers wrap to its range) or int64, as many as the shape says.
   void set_contents(int i, Dims contents);
 
   // Throws Error invalid_model with this sentence; the caller adds node and op.
   [[noreturn]] void fail(std::string message) const;
 
-  static constexpr size_t kMaxContents = 1024;
+  static constexpr size_t kMaxContents = kMaxRank;
+  // So that the bits of any tensor can be counted in 64 bits.
+  static constexpr int64_t kMaxElements = int64_t{1} << 55;
 
   // The inputs whose elements the rule has looked at so far.
   Ports contents_read() const { return contents_read_; }
 
  private:
+  void check_output_shape(int i, const Dims& shape) const;
+
   const Graph& graph_;
   const Node& node_;
   std::vector<Value>& outputs_;
@@ -95,6 +102,9 @@ struct InferOptions {
   std::map<std::string, int64_t> symbols;
   Evaluator* evaluator = nullptr;      // folds nodes whose inputs are all constants
   int64_t max_folded_bytes = 1 << 26;  // a larger result is left to the run
+  // What all folded results together may take, beside 8 times the bytes of the graph's constants:
+  // room for every constant to be cast and dequantized.
+  int64_t max_folded_total = 1 << 29;
 };
 
 // Infers the whole graph, bodies included, in place. Declared types of the model are kept where

@@ -12,9 +12,6 @@ void infer_unary(InferContext& context) {
   context.set_output(0, context.dtype(0), context.shape(0));
 }
 
-Dim add(const Dim& a, const Dim& b) { return a + b; }
-Dim sub(const Dim& a, const Dim& b) { return a - b; }
-Dim mul(const Dim& a, const Dim& b) { return a * b; }
 // Integer Div rounds toward zero; sizes are not negative, where it is floor_div.
 Dim div(const Dim& a, const Dim& b) {
   if (a.is_known() && b.is_known()) {
@@ -54,7 +51,7 @@ void infer_pow(InferContext& context) {
 void infer_neg(InferContext& context) {
   infer_unary<kFloatTypes | kSignedTypes>(context);
   if (auto contents = context.contents(0)) {
-    for (Dim& dim : *contents) dim = Dim(0) - dim;
+    for (Dim& dim : *contents) dim = subtract_contents(0, dim);
     context.set_contents(0, std::move(*contents));
   }
 }
@@ -73,14 +70,7 @@ void infer_gelu(InferContext& context) {
 void infer_clip(InferContext& context) {
   expect_arity(context, 1, 3);
   const DType dtype = expect_one_dtype(context, kNumericTypes);
-  for (int i = 1; i < context.input_count(); ++i) {
-    if (!context.has_input(i) || !context.shape(i)) continue;
-    const Dim count = product(*context.shape(i));
-    if (count.is_known() && count.value() != 1) {
-      context.fail(input_name(i) + " has the shape " + to_string(*context.shape(i)) +
-                   ", expected a scalar");
-    }
-  }
+  for (int i : {1, 2}) expect_one_element(context, i);
   context.set_output(0, dtype, context.shape(0));
 }
 
@@ -108,13 +98,7 @@ void infer_prelu(InferContext& context) {
   expect_arity(context, 2, 2);
   const DType dtype =
       expect_one_dtype(context, kFloatTypes | TypeSet{int32, int64, uint32, uint64});
-  if (context.shape(0) && context.shape(1)) {
-    if (context.rank(1) > context.rank(0)) {
-      context.fail("the slope " + to_string(*context.shape(1)) + " has more axes than X " +
-                   to_string(*context.shape(0)));
-    }
-    broadcast(context, *context.shape(0), *context.shape(1));
-  }
+  if (context.shape(0)) expect_broadcast(context, 1, *context.shape(0));
   context.set_output(0, dtype, context.shape(0));
 }
 
@@ -133,7 +117,7 @@ constexpr InferRule kRules[] = {
     {"Abs", infer_unary<kNumericTypes>},
     {"Acos", infer_unary<kFloatTypes>},
     {"Acosh", infer_unary<kFloatTypes>},
-    {"Add", infer_arithmetic<add>},
+    {"Add", infer_arithmetic<add_contents>},
     {"Asin", infer_unary<kFloatTypes>},
     {"Asinh", infer_unary<kFloatTypes>},
     {"Atan", infer_unary<kFloatTypes>},
@@ -162,7 +146,7 @@ constexpr InferRule kRules[] = {
     {"Min", infer_variadic<smaller>},
     {"Mish", infer_unary<kFloatTypes>},
     {"Mod", infer_arithmetic<remainder>},
-    {"Mul", infer_arithmetic<mul>},
+    {"Mul", infer_arithmetic<multiply_contents>},
     {"Neg", infer_neg},
     {"PRelu", infer_prelu},
     {"Pow", infer_pow},
@@ -179,7 +163,7 @@ constexpr InferRule kRules[] = {
     {"Softplus", infer_unary<kFloatTypes>},
     {"Softsign", infer_unary<kFloatTypes>},
     {"Sqrt", infer_unary<kFloatTypes>},
-    {"Sub", infer_arithmetic<sub>},
+    {"Sub", infer_arithmetic<subtract_contents>},
     {"Sum", infer_fold},
     {"Swish", infer_unary<kFloatTypes>},
     {"Tan", infer_unary<kFloatTypes>},

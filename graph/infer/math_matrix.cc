@@ -50,20 +50,7 @@ void infer_gemm(InferContext& context) {
     inner_b = (*context.shape(1))[trans_b];
   }
   expect_equal(context, inner_a, inner_b, "the inner sizes of the product");
-  if (context.has_input(2) && context.shape(2)) {
-    const Dims& c = *context.shape(2);
-    if (c.size() > 2) {
-      context.fail("input 2 has the shape " + to_string(c) + ", expected at most 2 axes");
-    }
-    for (size_t i = 0; i < c.size(); ++i) {
-      const Dim& from = c[c.size() - 1 - i];
-      const Dim& to = result[1 - i];
-      if (from.is_known() && to.is_known() && from.value() != 1 && from.value() != to.value()) {
-        context.fail("input 2 has the shape " + to_string(c) + ", which does not broadcast to " +
-                     to_string(result));
-      }
-    }
-  }
+  expect_broadcast(context, 2, result);
   context.set_output(0, dtype, std::move(result));
 }
 

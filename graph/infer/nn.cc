@@ -15,12 +15,8 @@ void infer_batch_normalization(InferContext& context) {
   expect_same_dtype(context, {1, 2}, kFloatTypes);
   const DType statistics = expect_same_dtype(context, {3, 4}, kFloatTypes);
   expect_min_rank(context, 0, 1);
-  Dim channels = 1;
-  if (context.shape(0)) {
-    channels = context.rank(0) > 1 ? (*context.shape(0))[1] : Dim(1);
-  } else {
-    channels = Dim();
-  }
+  Dim channels;
+  if (context.shape(0)) channels = context.rank(0) > 1 ? (*context.shape(0))[1] : Dim(1);
   for (int i = 1; i < 5; ++i) {
     expect_rank(context, i, 1);
     if (context.shape(i)) {
@@ -54,14 +50,7 @@ void infer_layer_normalization(InferContext& context) {
     const int64_t rank = context.rank(0);
     const int64_t axis = normalize_axis(context, context.attributes().get_int("axis"), rank);
     std::fill(statistics->begin() + axis, statistics->end(), Dim(1));
-    for (int i = 1; i < context.input_count(); ++i) {
-      if (!context.has_input(i) || !context.shape(i)) continue;
-      if (context.rank(i) > rank) {
-        context.fail(input_name(i) + " has the shape " + to_string(*context.shape(i)) +
-                     ", which does not broadcast to " + to_string(*context.shape(0)));
-      }
-      broadcast(context, *context.shape(0), *context.shape(i));
-    }
+    for (int i : {1, 2}) expect_broadcast(context, i, *context.shape(0));
   }
   const DType stash = static_cast<DType>(stash_type);
   context.set_output(1, stash, statistics);
@@ -74,6 +63,7 @@ void infer_dropout(InferContext& context) {
   expect_dtype(context, 0, kFloatTypes | kFloat8Types);
   if (context.has_input(1)) expect_dtype(context, 1, kFloatTypes | kFloat8Types);
   if (context.has_input(2)) expect_dtype(context, 2, kBool);
+  for (int i : {1, 2}) expect_one_element(context, i);
   context.set_output(0, context.dtype(0), context.shape(0));
   context.set_output(1, boolean, context.shape(0));
 }

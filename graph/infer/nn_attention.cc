@@ -39,6 +39,13 @@ void infer_attention(InferContext& context) {
   if (context.has_input(4) != context.has_input(5)) {
     context.fail("past_key and past_value must be given together");
   }
+  if (context.has_input(4) && context.shape(4) && context.shape(5)) {
+    expect_rank(context, 4, 4);
+    expect_rank(context, 5, 4);
+    const Dims& past = *context.shape(4);
+    // The size of a head of V is its own.
+    expect_shape(context, 5, {past[0], past[1], past[2], Dim()}, "as past_key, but for the last");
+  }
   const auto q = heads_of(context, 0, "q_num_heads");
   const auto k = heads_of(context, 1, "kv_num_heads");
   const auto v = heads_of(context, 2, "kv_num_heads");
@@ -134,10 +141,7 @@ void infer_rotary_embedding(InferContext& context) {
       expect_equal(context, cache[1], (*x)[2], "the steps of X and of " + input_name(i));
     }
   }
-  if (context.shape(1) && context.shape(2)) {
-    expect_equal(context, context.shape(1)->front(), context.shape(2)->front(),
-                 "the rows of the caches");
-  }
+  if (context.shape(1)) expect_shape(context, 2, *context.shape(1), "the shape of cos_cache");
   if (x && positions && context.shape(3)) {
     expect_equal(context, (*context.shape(3))[0], (*x)[0], "the batches of X and of the positions");
     expect_equal(context, (*context.shape(3))[1], (*x)[2], "the steps of X and of the positions");

@@ -37,13 +37,7 @@ Dims kernel_sizes(const InferContext& context, int64_t spatial_rank) {
   return kernel;
 }
 
-int64_t check_group(const InferContext& context) {
-  const int64_t group = context.attributes().get_int("group");
-  if (group < 1) {
-    context.fail("the attribute 'group' is " + std::to_string(group) + ", expected at least 1");
-  }
-  return group;
-}
+int64_t check_group(const InferContext& context) { return int_attribute(context, "group", 1); }
 
 void check_bias(const InferContext& context, const Dim& channels) {
   if (!context.has_input(2)) return;
@@ -169,8 +163,9 @@ Dims window_shape(const InferContext& context, const Dims& kernel, bool ceil_mod
   }
   Dims shape(x.begin(), x.begin() + 2);
   for (size_t i = 0; i < spatial; ++i) {
-    if (kernel[i].is_known() && kernel[i].value() < 1) {
-      context.fail("the window has the size " + kernel[i].str() + ", expected at least 1");
+    if (kernel[i].is_known() && (kernel[i].value() < 1 || kernel[i].value() > INT32_MAX)) {
+      context.fail("the window has the size " + kernel[i].str() +
+                   ", expected at least 1 and below 2^31");
     }
     const Dim stride = window.strides[i];
     const Dim& in = x[i + 2];
@@ -192,7 +187,7 @@ Dims window_shape(const InferContext& context, const Dims& kernel, bool ceil_mod
     const Dim last = ceil_div(room, stride);
     const Dim limit = in + window.pads[i];
     const bool known = last.is_known() && limit.is_known();
-    const bool outside = known && last.value() * window.strides[i] >= limit.value();
+    const bool outside = known && (last * stride).value() >= limit.value();
     shape.push_back(known ? last + (outside ? 0 : 1) : Dim());
   }
   return shape;

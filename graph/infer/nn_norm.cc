@@ -14,13 +14,7 @@ void infer_rms_normalization(InferContext& context) {
   expect_one_dtype(context, kFloatTypes);
   if (context.rank(0) >= 0) {
     normalize_axis(context, context.attributes().get_int("axis"), context.rank(0));
-    if (context.shape(1)) {
-      if (context.rank(1) > context.rank(0)) {
-        context.fail("the scale " + to_string(*context.shape(1)) + " has more axes than X " +
-                     to_string(*context.shape(0)));
-      }
-      broadcast(context, *context.shape(0), *context.shape(1));
-    }
+    expect_broadcast(context, 1, *context.shape(0));
   }
   same_as_input(context);
 }
@@ -32,11 +26,13 @@ void infer_channel_normalization(InferContext& context) {
   expect_one_dtype(context, kFloatTypes);
   expect_min_rank(context, 0, 2);
   const int64_t* groups = context.attributes().find<int64_t>("num_groups");
+  Dim channel_count;
+  if (context.shape(0)) channel_count = (*context.shape(0))[1];
   for (int i : {1, 2}) {
     expect_rank(context, i, 1);
-    if (context.shape(0) && context.shape(i)) {
-      expect_equal(context, (*context.shape(0))[1], (*context.shape(i))[0],
-                   "the channels of input 0 and of " + input_name(i));
+    if (context.shape(i)) {
+      channel_count = expect_equal(context, channel_count, (*context.shape(i))[0],
+                                   "the channels of input 0 and of " + input_name(i));
     }
   }
   if (groups != nullptr && context.shape(0)) {
@@ -78,6 +74,7 @@ void infer_lrn(InferContext& context) {
   expect_arity(context, 1, 1);
   expect_dtype(context, 0, kFloatTypes);
   expect_min_rank(context, 0, 2);
+  int_attribute(context, "size", 1);
   same_as_input(context);
 }
 

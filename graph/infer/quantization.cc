@@ -37,7 +37,8 @@ void check_zero_point(const InferContext& context, int zero, int scale) {
   if (!context.has_input(zero) || !context.shape(zero) || !context.shape(scale)) return;
   const Dim a = product(*context.shape(zero));
   const Dim b = product(*context.shape(scale));
-  if (a.is_known() && b.is_known() && a.value() != b.value()) {
+  const bool differ = a.is_known() && b.is_known() && a.value() != b.value();
+  if (differ || (context.rank(zero) > 1 && context.rank(zero) != context.rank(scale))) {
     context.fail("the zero point " + to_string(*context.shape(zero)) + " and the scale " +
                  to_string(*context.shape(scale)) + " have different shapes");
   }
@@ -51,19 +52,15 @@ void infer_quantize(InferContext& context) {
   expect_dtype(context, 1, kFloatTypes | TypeSet{int32, float8_e8m0});
   check_scale(context);
   check_zero_point(context, 2, 1);
-  const int64_t given = context.attributes().get_int("output_dtype");
-  DType dtype = given != 0 ? static_cast<DType>(given) : uint8;
+  const bool given = context.attributes().get_int("output_dtype") != 0;
+  DType dtype = given ? dtype_attribute(context, "output_dtype", kQuantized) : uint8;
   if (context.has_input(2)) {
     expect_dtype(context, 2, kQuantized);
-    if (given != 0 && context.dtype(2) != DType::undefined && context.dtype(2) != dtype) {
+    if (given && context.dtype(2) != DType::undefined && context.dtype(2) != dtype) {
       context.fail("the attribute 'output_dtype' is " + std::string(to_string(dtype)) +
                    ", the zero point " + std::string(to_string(context.dtype(2))));
     }
     dtype = context.dtype(2);
-  }
-  if (dtype != DType::undefined && !kQuantized.contains(dtype)) {
-    context.fail("the attribute 'output_dtype' is " + std::string(to_string(dtype)) +
-                 ", which nothing is quantized to");
   }
   context.set_output(0, dtype, context.shape(0));
 }
@@ -77,8 +74,9 @@ void infer_dequantize(InferContext& context) {
   if (context.has_input(2)) expect_same_dtype(context, {0, 2}, kQuantized | TypeSet{int32});
   check_scale(context);
   check_zero_point(context, 2, 1);
-  const int64_t given = context.attributes().get_int("output_dtype");
-  const DType dtype = given != 0 ? static_cast<DType>(given) : context.dtype(1);
+  const bool given = context.attributes().get_int("output_dtype") != 0;
+  const DType dtype =
+      given ? dtype_attribute(context, "output_dtype", kFloatTypes) : context.dtype(1);
   if (dtype != DType::undefined && !kFloatTypes.contains(dtype)) {
     context.fail("the result would be " + std::string(to_string(dtype)) +
                  ", expected a floating type");
@@ -103,12 +101,15 @@ std::optional<Dims> product_shape(const InferContext& context, int i, int j) {
   return matmul_shape(context, *context.shape(i), *context.shape(j));
 }
 
-// A scale or zero point of a side of the product: one number, or `count` of them.
-void check_numbers(const InferContext& context, int input, const Dim& count) {
+// A scale or zero point of a side of the product: one number, `count` of them, or as many for each
+// of several matrices, `total` in all.
+void check_numbers(const InferContext& context, int input, const Dim& count, const Dim& total) {
   if (!context.has_input(input) || !context.shape(input)) return;
   const Dim given = product(*context.shape(input));
   if (!given.is_known() || given.value() == 1 || !count.is_known()) return;
-  if (count.value() == 0 ? given.value() != 0 : given.value() % count.value() != 0) {
+  const bool fits =
+      given.value() == count.value() || !total.is_known() || given.value() == total.value();
+  if (!fits) {
     context.fail(input_name(input) + " has " + given.str() + " elements, expected one or " +
                  count.str());
   }
@@ -116,11 +117,21 @@ void check_numbers(const InferContext& context, int input, const Dim& count) {
 
 void check_matrix_numbers(const InferContext& context, int a, int b,
                           std::initializer_list<int> rows, std::initializer_list<int> columns) {
+  for (int i : rows) {
+    if (context.rank(a) == 1) expect_one_element(context, i);
+  }
+  for (int i : columns) {
+    if (context.rank(b) == 1) expect_one_element(context, i);
+  }
   if (context.rank(a) > 1) {
-    for (int i : rows) check_numbers(context, i, (*context.shape(a))[context.rank(a) - 2]);
+    const std::span<const Dim> shape(*context.shape(a));
+    const Dim& count = shape[shape.size() - 2];
+    for (int i : rows) check_numbers(context, i, count, product(shape.first(shape.size() - 1)));
   }
   if (context.rank(b) > 1) {
-    for (int i : columns) check_numbers(context, i, context.shape(b)->back());
+    const std::span<const Dim> shape(*context.shape(b));
+    const Dim total = product(shape.first(shape.size() - 2)) * shape.back();
+    for (int i : columns) check_numbers(context, i, shape.back(), total);
   }
 }
 
@@ -141,6 +152,7 @@ void infer_qlinear_matmul(InferContext& context) {
   for (int i : {0, 2, 3, 5, 7}) expect_dtype(context, i, kBytes | kFloat8Types);
   for (int i : {1, 4, 6}) expect_dtype(context, i, TypeSet{float32, float16, bfloat16});
   check_matrix_numbers(context, 0, 3, {1, 2}, {4, 5});
+  for (int i : {6, 7}) expect_one_element(context, i);
   context.set_output(0, context.dtype(7), product_shape(context, 0, 3));
 }
 
@@ -151,10 +163,10 @@ std::optional<Dims> convolved_shape(const InferContext& context, int weight) {
   expect_rank(context, weight, context.rank(0));
   Dims kernel(w.begin() + 2, w.end());
   Dims shape = window_shape(context, kernel, false);
-  const int64_t group = context.attributes().get_int("group");
+  const int64_t group = int_attribute(context, "group", 1);
   expect_equal(context, (*context.shape(0))[1], w[1] * Dim(group),
                "the input's channels and the weight's second axis times group");
-  if (group < 1 || (w[0].is_known() && w[0].value() % group != 0)) {
+  if (w[0].is_known() && w[0].value() % group != 0) {
     context.fail(std::to_string(group) + " groups do not divide the " + w[0].str() +
                  " output channels");
   }
@@ -169,8 +181,8 @@ void infer_conv_integer(InferContext& context) {
     if (context.has_input(i)) expect_dtype(context, i, kBytes);
   }
   auto shape = convolved_shape(context, 1);
-  check_numbers(context, 2, Dim(1));
-  if (shape) check_numbers(context, 3, (*shape)[1]);
+  expect_one_element(context, 2);
+  if (shape) check_numbers(context, 3, (*shape)[1], (*shape)[1]);
   context.set_output(0, int32, std::move(shape));
 }
 
@@ -182,12 +194,10 @@ void infer_qlinear_conv(InferContext& context) {
   for (int i : {1, 4, 6}) expect_dtype(context, i, TypeSet{float32});
   if (context.has_input(8)) expect_dtype(context, 8, TypeSet{int32});
   auto shape = convolved_shape(context, 3);
+  for (int i : {1, 2, 6, 7}) expect_one_element(context, i);
   if (shape) {
-    for (int i : {4, 5}) check_numbers(context, i, (*shape)[1]);
-    if (context.has_input(8) && context.shape(8)) {
-      expect_equal(context, product(*context.shape(8)), (*shape)[1],
-                   "the size of the bias and the output channels");
-    }
+    for (int i : {4, 5}) check_numbers(context, i, (*shape)[1], (*shape)[1]);
+    expect_shape(context, 8, {(*shape)[1]}, "the bias, one number for each output channel");
   }
   context.set_output(0, context.dtype(7), std::move(shape));
 }

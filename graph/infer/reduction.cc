@@ -61,7 +61,10 @@ void infer_reduce(InferContext& context) {
 void infer_reduce_prod(InferContext& context) {
   infer_reduce<kWideTypes>(context);
   const auto contents = context.contents(0);
-  if (contents && context.rank(0) == 1) context.set_contents(0, {product(*contents)});
+  if (!contents || context.rank(0) != 1) return;
+  Dim result = 1;
+  for (const Dim& dim : *contents) result = multiply_contents(result, dim);
+  context.set_contents(0, {result});
 }
 
 // ArgMax, ArgMin (opset 13): data -> reduced of type int64; axis, keepdims, select_last_index.

@@ -30,36 +30,21 @@ void infer_lstm(InferContext& context) {
     batch = (*x)[batch_first ? 0 : 1];
     input = (*x)[2];
   }
-  if (const int64_t size = context.attributes().get_int("hidden_size"); size != 0) hidden = size;
+  if (const int64_t size = int_attribute(context, "hidden_size", 0); size != 0) hidden = size;
   if (const auto& r = context.shape(2)) {
     hidden = expect_equal(context, hidden, (*r)[2], "hidden_size and the last axis of input 2");
-    expect_equal(context, directions, (*r)[0], "the directions and the first axis of input 2");
-    expect_equal(context, hidden * 4, (*r)[1], "4 * hidden_size and the second axis of input 2");
   }
-  if (const auto& w = context.shape(1)) {
-    expect_equal(context, directions, (*w)[0], "the directions and the first axis of input 1");
-    expect_equal(context, hidden * 4, (*w)[1], "4 * hidden_size and the second axis of input 1");
-    expect_equal(context, input, (*w)[2], "the last axes of inputs 0 and 1");
-  }
-  if (context.has_input(3) && context.shape(3)) {
-    expect_equal(context, hidden * 8, (*context.shape(3))[1],
-                 "8 * hidden_size and the last axis of input 3");
-  }
-  if (context.has_input(4) && context.shape(4)) {
-    expect_equal(context, batch, (*context.shape(4))[0], "the batch and the size of input 4");
-  }
-  if (context.has_input(7) && context.shape(7)) {
-    expect_equal(context, hidden * 3, (*context.shape(7))[1],
-                 "3 * hidden_size and the last axis of input 7");
-  }
+  expect_shape(context, 1, {directions, hidden * 4, input}, "W [directions, 4*hidden, input]");
+  expect_shape(context, 2, {directions, hidden * 4, hidden}, "R [directions, 4*hidden, hidden]");
+  expect_shape(context, 3, {directions, hidden * 8}, "B [directions, 8*hidden]");
+  expect_shape(context, 4, {batch}, "sequence_lens [batch]");
+  expect_shape(context, 7, {directions, hidden * 3}, "P [directions, 3*hidden]");
   const Dims state =
       batch_first ? Dims{batch, directions, hidden} : Dims{directions, batch, hidden};
   for (int i : {5, 6}) {
-    if (!context.has_input(i) || !context.shape(i)) continue;
-    for (int axis = 0; axis < 3; ++axis) {
-      expect_equal(context, state[axis], (*context.shape(i))[axis],
-                   "the sizes of the state and of " + input_name(i));
-    }
+    expect_shape(context, i, state,
+                 batch_first ? "the state [batch, directions, hidden]"
+                             : "the state [directions, batch, hidden]");
   }
   context.set_output(0, dtype,
                      batch_first ? Dims{batch, sequence, directions, hidden}

@@ -1,7 +1,9 @@
 #include "graph/infer/rules.h"
 
 #include <algorithm>
+#include <functional>
 
+#include "ferry/error.h"
 #include "graph/activation.h"
 
 namespace ferry {
@@ -120,22 +122,114 @@ Dim expect_equal(const InferContext& context, const Dim& a, const Dim& b, std::s
   return a;
 }
 
+void expect_shape(const InferContext& context, int i, const Dims& wanted, std::string_view what) {
+  if (!context.has_input(i) || !context.shape(i)) return;
+  const Dims& given = *context.shape(i);
+  const auto agree = [](const Dim& a, const Dim& b) {
+    return !a.is_known() || !b.is_known() || a.value() == b.value();
+  };
+  if (!std::ranges::equal(given, wanted, agree)) {
+    context.fail(input_name(i) + " has the shape " + to_string(given) + ", expected " +
+                 to_string(wanted) + ": " + std::string(what));
+  }
+}
+
+void expect_broadcast(const InferContext& context, int i, const Dims& target) {
+  if (!context.has_input(i) || !context.shape(i)) return;
+  const Dims& given = *context.shape(i);
+  bool fits = given.size() <= target.size();
+  for (size_t k = 1; fits && k <= given.size(); ++k) {
+    const Dim& from = given[given.size() - k];
+    const Dim& to = target[target.size() - k];
+    fits = from == Dim(1) || !from.is_known() || !to.is_known() || from.value() == to.value();
+  }
+  if (!fits) {
+    context.fail(input_name(i) + " has the shape " + to_string(given) +
+                 ", which does not broadcast to " + to_string(target));
+  }
+}
+
+void expect_one_element(const InferContext& context, int i) {
+  if (!context.has_input(i) || !context.shape(i)) return;
+  const Dim count = product(*context.shape(i));
+  if (count.is_known() && count.value() != 1) {
+    context.fail(input_name(i) + " has the shape " + to_string(*context.shape(i)) +
+                 ", expected one element");
+  }
+}
+
+DType dtype_attribute(const InferContext& context, std::string_view name, TypeSet types) {
+  const int64_t value = context.attributes().get_int(name);
+  const bool is_type = value > 0 && value < kDTypeCount;
+  if (!is_type || !types.contains(static_cast<DType>(value))) {
+    context.fail(
+        "the attribute '" + std::string(name) + "' is " +
+        (is_type ? std::string(to_string(static_cast<DType>(value))) : std::to_string(value)) +
+        ", expected one of " + list_of(types));
+  }
+  return static_cast<DType>(value);
+}
+
+int64_t int_attribute(const InferContext& context, std::string_view name, int64_t minimum) {
+  const int64_t value = context.attributes().get_int(name);
+  if (value < minimum || value > INT32_MAX) {
+    context.fail("the attribute '" + std::string(name) + "' is " + std::to_string(value) +
+                 ", expected at least " + std::to_string(minimum) + " and below 2^31");
+  }
+  return value;
+}
+
+namespace {
+
+// Both as bits, which wrap without being undefined.
+template <typename Operation>
+Dim wrapped(const Dim& a, const Dim& b, Operation operation) {
+  return static_cast<int64_t>(
+      operation(static_cast<uint64_t>(a.value()), static_cast<uint64_t>(b.value())));
+}
+
+}  // namespace
+
+Dim add_contents(const Dim& a, const Dim& b) {
+  return a.is_known() && b.is_known() ? wrapped(a, b, std::plus<>()) : a + b;
+}
+Dim subtract_contents(const Dim& a, const Dim& b) {
+  return a.is_known() && b.is_known() ? wrapped(a, b, std::minus<>()) : a - b;
+}
+Dim multiply_contents(const Dim& a, const Dim& b) {
+  return a.is_known() && b.is_known() ? wrapped(a, b, std::multiplies<>()) : a * b;
+}
+
 Dim product(std::span<const Dim> dims) {
+  if (std::ranges::find(dims, Dim(0)) != dims.end()) return 0;
   Dim result = 1;
   for (const Dim& dim : dims) result = result * dim;
   return result;
 }
 
-Dims unknown_dims(int64_t rank) { return Dims(static_cast<size_t>(rank)); }
+Dims unknown_dims(int64_t rank) {
+  if (rank < 0 || rank > kMaxRank) {
+    throw Error(ErrorCode::invalid_model, "a tensor would have " + std::to_string(rank) +
+                                              " axes, expected at most " +
+                                              std::to_string(kMaxRank));
+  }
+  return Dims(static_cast<size_t>(rank));
+}
 
-std::optional<int64_t> constant_int(const InferContext& context, int i) {
-  const auto values = context.constant_ints(i);
-  if (!values) return std::nullopt;
+Dim scalar_size(const InferContext& context, int i) {
+  expect_one_element(context, i);
+  const auto values = context.contents(i);
+  if (!values) return {};
   if (values->size() != 1) {
     context.fail(input_name(i) + " has " + std::to_string(values->size()) +
                  " elements, expected one");
   }
   return values->front();
+}
+
+std::optional<int64_t> constant_int(const InferContext& context, int i) {
+  const Dim size = scalar_size(context, i);
+  return size.is_known() ? std::optional(size.value()) : std::nullopt;
 }
 
 int64_t normalize_axis(const InferContext& context, int64_t axis, int64_t rank) {

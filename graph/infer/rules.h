@@ -58,6 +58,18 @@ void expect_min_rank(const InferContext& context, int i, int64_t rank);
 // one that is better known.
 Dim expect_equal(const InferContext& context, const Dim& a, const Dim& b, std::string_view what);
 
+// Fails unless input i, where it is there, has the sizes `wanted` as far as both are known; `what`
+// says what they are, as in "B [directions, 8*hidden]".
+void expect_shape(const InferContext& context, int i, const Dims& wanted, std::string_view what);
+// Fails unless input i, where it is there, broadcasts to `target` without making it larger.
+void expect_broadcast(const InferContext& context, int i, const Dims& target);
+// Fails unless input i, where it is there, is a scalar or another tensor of one element.
+void expect_one_element(const InferContext& context, int i);
+// The attribute as an element type, which must be one of `types`.
+DType dtype_attribute(const InferContext& context, std::string_view name, TypeSet types);
+// The attribute, which must be minimum..2^31-1.
+int64_t int_attribute(const InferContext& context, std::string_view name, int64_t minimum);
+
 // "input 1"
 std::string input_name(int i);
 
@@ -72,10 +84,21 @@ void broadcast_output(InferContext& context, DType dtype);
 using DimFunction = Dim (*)(const Dim&, const Dim&);
 void combine_contents(InferContext& context, DimFunction function);
 
+// Arithmetic on contents: numbers wrap, as the elements of an int64 tensor do, where sizes must
+// not.
+Dim add_contents(const Dim& a, const Dim& b);
+Dim subtract_contents(const Dim& a, const Dim& b);
+Dim multiply_contents(const Dim& a, const Dim& b);
+
+// 0 where one size is. An overflow is an Error invalid_model.
 Dim product(std::span<const Dim> dims);
+// `rank` sizes; a rank outside 0..kMaxRank is an Error invalid_model.
 Dims unknown_dims(int64_t rank);
 
-// A scalar or 1-element integer input as a number; nullopt while not known.
+// The one element of integer input i as a size; unknown while it is not known. Another number of
+// elements fails.
+Dim scalar_size(const InferContext& context, int i);
+// The same as a number; nullopt while it is not known.
 std::optional<int64_t> constant_int(const InferContext& context, int i);
 
 // One of at most `rank` distinct axes each, normalized; fails for a duplicate.

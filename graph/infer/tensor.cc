@@ -22,8 +22,7 @@ void infer_cast(InferContext& context) {
   }
   const DType dtype = static_cast<DType>(to);
   context.set_output(0, dtype, context.shape(0));
-  if (dtype == int64 || dtype == int32) pass_contents(context);
-  if (dtype != boolean) return;
+  if (dtype != boolean) return pass_contents(context);
   if (auto contents = context.contents(0)) {
     for (Dim& dim : *contents) dim = dim.is_known() ? Dim(int64_t{dim.value() != 0}) : Dim();
     context.set_contents(0, std::move(*contents));
@@ -44,7 +43,7 @@ void infer_cast_like(InferContext& context) {
   expect_dtype(context, 1, kEveryType);
   const DType dtype = context.dtype(1);
   context.set_output(0, dtype, context.shape(0));
-  if (dtype == int64 || dtype == int32) pass_contents(context);
+  if (dtype != boolean) pass_contents(context);
 }
 
 // IsNaN (opset 20), IsInf (20; detect_negative, detect_positive): X -> Y of type bool.
@@ -120,10 +119,7 @@ void infer_reshape(InferContext& context) {
   const auto target = context.contents(1);
   if (!target) {
     if (context.shape(1) && (*context.shape(1))[0].is_known()) {
-      const int64_t rank = (*context.shape(1))[0].value();
-      if (rank <= static_cast<int64_t>(InferContext::kMaxContents)) {
-        return context.set_output(0, dtype, unknown_dims(rank));
-      }
+      return context.set_output(0, dtype, unknown_dims((*context.shape(1))[0].value()));
     }
     return context.set_output(0, dtype, std::nullopt);
   }
@@ -207,8 +203,8 @@ void infer_unsqueeze(InferContext& context) {
     const bool counted = context.shape(0) && context.shape(1) && context.rank(1) == 1 &&
                          (*context.shape(1))[0].is_known();
     if (!counted) return context.set_output(0, dtype, std::nullopt);
-    return context.set_output(0, dtype,
-                              unknown_dims(context.rank(0) + (*context.shape(1))[0].value()));
+    const Dim rank = Dim(int64_t{context.rank(0)}) + (*context.shape(1))[0];
+    return context.set_output(0, dtype, unknown_dims(rank.value()));
   }
   const Dims& shape = *context.shape(0);
   const int64_t rank = context.rank(0) + static_cast<int64_t>(given->size());

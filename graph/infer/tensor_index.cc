@@ -105,7 +105,7 @@ Dim slice_size(const Dim& size, const Dim& start, const Dim& end, int64_t step) 
     const int64_t last = end.value();
     if (step == 1 && first >= 0) {
       if (last == INT64_MAX || last >= INT32_MAX) return first == 0 ? size : size - first;
-      if (last < 0) return size + last - first;
+      if (last < 0 && last >= -INT32_MAX) return size + last - first;
     }
     if (step == 1 && first < 0 && last >= INT32_MAX) return {};
     if (step == -1 && first == -1 && last <= -INT32_MAX) return size;
@@ -121,9 +121,10 @@ Dim slice_size(const Dim& size, const Dim& start, const Dim& end, int64_t step) 
     const int64_t last = clamp(end.value(), 0, count);
     return last > first ? (last - first - 1) / step + 1 : 0;
   }
+  if (count == 0) return 0;
   const int64_t first = clamp(start.value(), 0, count - 1);
   const int64_t last = clamp(end.value(), -1, count - 1);
-  if (count == 0 || first <= last) return 0;
+  if (first <= last) return 0;
   if (step == INT64_MIN) return 1;
   return (first - last - 1) / -step + 1;
 }
@@ -178,6 +179,7 @@ void infer_slice(InferContext& context) {
   const Dim sliced = shape[0];
   context.set_output(0, dtype, std::move(shape));
   if (!contents || axes->size() != 1 || !sliced.is_known()) return;
+  if (sliced.value() == 0) return context.set_contents(0, {});
   const int64_t count = static_cast<int64_t>(contents->size());
   const int64_t step = (*steps)[0];
   int64_t first = (*starts)[0].value();

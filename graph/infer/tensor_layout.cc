@@ -127,7 +127,7 @@ void infer_split(InferContext& context) {
     }
   } else if (size.is_known()) {
     // Equal parts; the last is smaller where they do not divide the axis.
-    const int64_t part = (size.value() + count - 1) / count;
+    const int64_t part = size.value() / count + (size.value() % count != 0 ? 1 : 0);
     int64_t left = size.value();
     for (int i = 0; i < count; ++i) {
       const int64_t taken = i + 1 == count ? left : std::min(part, left);
@@ -149,9 +149,14 @@ void infer_split(InferContext& context) {
       position = -1;
       continue;
     }
-    context.set_contents(
-        i, Dims(contents->begin() + position, contents->begin() + position + sizes[i].value()));
-    position += sizes[i].value();
+    const int64_t taken = sizes[i].value();
+    if (taken > std::ssize(*contents) - position) {
+      context.fail("'split' takes " + std::to_string(taken) + " elements from position " +
+                   std::to_string(position) + " of an axis of " + std::to_string(contents->size()));
+    }
+    const auto first = contents->begin() + position;
+    context.set_contents(i, Dims(first, first + taken));
+    position += taken;
   }
 }
 
@@ -239,8 +244,8 @@ void infer_expand(InferContext& context) {
     }
   }
   Dims shape = broadcast(context, *context.shape(0), *target);
+  context.set_output(0, dtype, shape);
   const Dim count = product(shape);
-  context.set_output(0, dtype, std::move(shape));
   const auto contents = context.contents(0);
   if (contents && contents->size() == 1 && count.is_known() &&
       count.value() <= static_cast<int64_t>(InferContext::kMaxContents)) {
@@ -266,6 +271,9 @@ void infer_resize(InferContext& context) {
   if (context.has_input(1)) expect_dtype(context, 1, kFloatTypes);
   if (context.has_input(2)) expect_dtype(context, 2, TypeSet{float32});
   if (context.has_input(3)) expect_dtype(context, 3, TypeSet{int64});
+  for (int i : {1, 2, 3}) {
+    if (context.has_input(i)) expect_rank(context, i, 1);
+  }
   const DType dtype = context.dtype(0);
   if (!context.shape(0)) return context.set_output(0, dtype, std::nullopt);
   Dims shape = *context.shape(0);
@@ -281,19 +289,18 @@ void infer_resize(InferContext& context) {
   const bool by_scale = context.has_input(2) && !is_empty(2);
   const bool by_size = context.has_input(3) && !is_empty(3);
   if (by_scale == by_size) context.fail("exactly one of 'scales' and 'sizes' must be given");
-  const auto check = [&](size_t count, const char* what) {
-    if (count != axes.size()) {
-      context.fail(std::string("'") + what + "' has " + std::to_string(count) +
-                   " elements, expected " + std::to_string(axes.size()));
-    }
-  };
+  const int64_t count = static_cast<int64_t>(axes.size());
+  const std::string& mode = context.attributes().get_string("coordinate_transformation_mode");
+  if (mode == "tf_crop_and_resize" && context.has_input(1)) {
+    expect_shape(context, 1, {2 * count}, "the starts of the axes, then their ends");
+  }
   if (by_scale) {
+    expect_shape(context, 2, {count}, "a scale for each axis");
     const auto scales = constant_floats(context, 2);
     if (!scales) {
       for (int64_t axis : axes) shape[axis] = Dim();
       return context.set_output(0, dtype, std::move(shape));
     }
-    check(scales->size(), "scales");
     for (size_t i = 0; i < axes.size(); ++i) {
       const float scale = (*scales)[i];
       Dim& size = shape[axes[i]];
@@ -302,10 +309,15 @@ void infer_resize(InferContext& context) {
       }
       if (size.is_known()) {
         const double scaled = std::floor(static_cast<double>(size.value()) * scale);
-        size = scaled < 9e15 ? Dim(static_cast<int64_t>(scaled)) : Dim();
+        if (scaled >= 9e15) {
+          context.fail("axis " + std::to_string(axes[i]) + " of size " + size.str() +
+                       " cannot grow by the scale " + std::to_string(scale));
+        }
+        size = static_cast<int64_t>(scaled);
       } else if (scale == std::floor(scale) && scale < 1e6f) {
         size = size * Dim(static_cast<int64_t>(scale));
-      } else if (const float inverse = 1 / scale; inverse == std::floor(inverse)) {
+      } else if (const float inverse = 1 / scale;
+                 inverse == std::floor(inverse) && inverse < 1e6f) {
         size = floor_div(size, Dim(static_cast<int64_t>(inverse)));
       } else {
         size = Dim();
@@ -313,12 +325,16 @@ void infer_resize(InferContext& context) {
     }
     return context.set_output(0, dtype, std::move(shape));
   }
+  expect_shape(context, 3, {count}, "a size for each axis");
   const auto sizes = context.contents(3);
+  if (sizes && std::ranges::any_of(
+                   *sizes, [](const Dim& dim) { return dim.is_known() && dim.value() < 0; })) {
+    context.fail("'sizes' holds a negative size: " + to_string(*sizes));
+  }
   if (!sizes) {
     for (int64_t axis : axes) shape[axis] = Dim();
     return context.set_output(0, dtype, std::move(shape));
   }
-  check(sizes->size(), "sizes");
   const std::string& policy = context.attributes().get_string("keep_aspect_ratio_policy");
   if (policy == "stretch") {
     for (size_t i = 0; i < axes.size(); ++i) shape[axes[i]] = (*sizes)[i];
@@ -341,8 +357,12 @@ void infer_resize(InferContext& context) {
                    : (policy == "not_larger" ? std::min(*scale, ratio) : std::max(*scale, ratio));
   }
   for (int64_t axis : axes) {
-    shape[axis] =
-        static_cast<int64_t>(std::floor(*scale * static_cast<float>(shape[axis].value()) + 0.5f));
+    const float size = std::floor(*scale * static_cast<float>(shape[axis].value()) + 0.5f);
+    if (!(size < 9e15f)) {
+      context.fail("axis " + std::to_string(axis) + " of size " + shape[axis].str() +
+                   " cannot grow by the scale " + std::to_string(*scale));
+    }
+    shape[axis] = static_cast<int64_t>(size);
   }
   context.set_output(0, dtype, std::move(shape));
 }

@@ -83,13 +83,13 @@ void infer_top_k(InferContext& context) {
   expect_dtype(context, 0, kNumericTypes);
   expect_dtype(context, 1, TypeSet{int64});
   expect_min_rank(context, 0, 1);
+  const Dim k = scalar_size(context, 1);
   std::optional<Dims> shape = context.shape(0);
   if (shape) {
     const int64_t axis =
         normalize_axis(context, context.attributes().get_int("axis"), context.rank(0));
     const Dim size = (*shape)[axis];
-    const auto k = context.contents(1);
-    (*shape)[axis] = k && k->size() == 1 ? k->front() : Dim();
+    (*shape)[axis] = k;
     const Dim& wanted = (*shape)[axis];
     if (wanted.is_known() &&
         (wanted.value() < 0 || (size.is_known() && wanted.value() > size.value()))) {
@@ -107,17 +107,15 @@ void infer_one_hot(InferContext& context) {
   expect_dtype(context, 0, kNumericTypes);
   expect_dtype(context, 1, kNumericTypes);
   expect_dtype(context, 2, kEveryType);
-  expect_rank(context, 2, 1);
-  if (context.shape(2)) {
-    expect_equal(context, (*context.shape(2))[0], 2, "the elements of 'values' and 2");
-  }
+  expect_one_element(context, 1);
+  expect_shape(context, 2, {2}, "'values', off and on");
   std::optional<Dims> shape = context.shape(0);
   if (shape) {
     const int64_t axis =
         normalize_axis(context, context.attributes().get_int("axis"), context.rank(0) + 1);
     Dim depth;
-    if (const auto contents = context.contents(1); contents && contents->size() == 1) {
-      depth = contents->front();
+    if (context.contents(1)) {
+      depth = scalar_size(context, 1);
     } else if (const Tensor* constant = context.constant(1);
                constant != nullptr && constant->numel() == 1) {
       const double value = constant->item();
@@ -139,7 +137,14 @@ void infer_compress(InferContext& context) {
   const int64_t* axis = context.attributes().find<int64_t>("axis");
   if (axis == nullptr) return context.set_output(0, context.dtype(0), unknown_dims(1));
   std::optional<Dims> shape = context.shape(0);
-  if (shape) (*shape)[normalize_axis(context, *axis, context.rank(0))] = Dim();
+  if (shape) {
+    Dim& size = (*shape)[normalize_axis(context, *axis, context.rank(0))];
+    const Dim count = context.shape(1) ? (*context.shape(1))[0] : Dim();
+    if (count.is_known() && size.is_known() && count.value() > size.value()) {
+      context.fail("the condition has " + count.str() + " elements for an axis of " + size.str());
+    }
+    size = Dim();
+  }
   context.set_output(0, context.dtype(0), std::move(shape));
 }
 
@@ -149,6 +154,7 @@ void infer_trilu(InferContext& context) {
   expect_dtype(context, 0, kEveryType);
   expect_min_rank(context, 0, 2);
   if (context.has_input(1)) expect_dtype(context, 1, TypeSet{int64});
+  expect_one_element(context, 1);
   context.set_output(0, context.dtype(0), context.shape(0));
 }
 
@@ -156,8 +162,8 @@ void infer_trilu(InferContext& context) {
 void infer_eye_like(InferContext& context) {
   expect_arity(context, 1, 1);
   expect_rank(context, 0, 2);
-  const int64_t* dtype = context.attributes().find<int64_t>("dtype");
-  context.set_output(0, dtype != nullptr ? static_cast<DType>(*dtype) : context.dtype(0),
+  const bool given = context.attributes().has("dtype");
+  context.set_output(0, given ? dtype_attribute(context, "dtype", kEveryType) : context.dtype(0),
                      context.shape(0));
 }
 
@@ -166,7 +172,7 @@ void infer_blocks(InferContext& context, bool grow) {
   expect_arity(context, 1, 1);
   expect_dtype(context, 0, kEveryType);
   expect_rank(context, 0, 4);
-  const Dim block = context.attributes().get_int("blocksize");
+  const Dim block = int_attribute(context, "blocksize", 1);
   if (!context.shape(0)) return context.set_output(0, context.dtype(0), unknown_dims(4));
   Dims shape = *context.shape(0);
   const auto divide = [&](Dim& size, const Dim& by, const char* what) {
@@ -201,7 +207,7 @@ void infer_reverse_sequence(InferContext& context) {
   expect_rank(context, 1, 1);
   const int64_t batch = context.attributes().get_int("batch_axis");
   const int64_t time = context.attributes().get_int("time_axis");
-  if (batch + time != 1 || batch * time != 0) {
+  if (!(batch == 0 && time == 1) && !(batch == 1 && time == 0)) {
     context.fail("the batch axis is " + std::to_string(batch) + " and the time axis " +
                  std::to_string(time) + ", expected 0 and 1 or 1 and 0");
   }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "graph/limits.h"
 #include "importer/node_reader.h"
 #include "importer/problems.h"
 
@@ -17,6 +18,9 @@ void read_broadcast(NodeReader& reader) {
 void align_axis(NodeReader& reader, int64_t axis) {
   std::optional<int64_t> rank = reader.rank(0), inner = reader.rank(1);
   ValueId value = reader.input(1);
+  if (axis < -kMaxRank || axis > kMaxRank) {
+    fail(ProblemCode::attribute, "the axis to broadcast from is out of range");
+  }
   if (rank && inner) {
     int64_t start = axis < 0 ? axis + *rank : axis;
     int64_t trailing = *rank - start - *inner;

@@ -1,6 +1,7 @@
 // If, Loop and Scan: what runs is the executor's (BodyRunner); these decide which body and how
 // often.
 #include <algorithm>
+#include <array>
 
 #include "kernels/cpu/element.h"
 #include "kernels/cpu/families.h"
@@ -11,21 +12,37 @@ namespace ferry::cpu {
 namespace {
 
 struct State : KernelState {
-  int inputs = 0, outputs = 0;
+  int outputs = 0, carried = 0;
+  std::array<bool, 2> has_scalar{};  // inputs 0 and 1
   std::vector<TensorFacts> output_facts;
 };
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<State>();
-  state->inputs = static_cast<int>(node.inputs.size());
   state->outputs = static_cast<int>(node.outputs.size());
+  state->carried = std::max(0, static_cast<int>(node.inputs.size()) - 2);
+  for (int i : {0, 1}) state->has_scalar[i] = node.has_input(i);
   state->output_facts = node.outputs;
   return state;
 }
 
+// The one element of input i, or `absent`.
+template <typename T>
+T scalar(const State& state, const RunContext& context, int i, T absent) {
+  if (!state.has_scalar[i]) return absent;
+  const Shape shape = context.allocator->input(i).shape();
+  if (numel_of(shape) != 1) {
+    throw Error(ErrorCode::runtime, "input " + std::to_string(i) + " has the shape " +
+                                        to_string(std::span<const int64_t>(shape)) +
+                                        ", expected one element");
+  }
+  return *context.input<T>(i);
+}
+
 void run_if(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  const int branch = *context.input<uint8_t>(0) != 0 ? 0 : 1;  // any byte may come in a bool
+  // Any byte may come in a bool.
+  const int branch = scalar<uint8_t>(state, context, 0, 0) != 0 ? 0 : 1;
   std::vector<Tensor> results = context.bodies->run(branch, {});
   for (int i = 0; i < state.outputs; ++i) {
     if (state.output_facts[i].present) context.allocator->set(i, std::move(results[i]));
@@ -67,10 +84,10 @@ void stack(const TensorFacts& facts, const RunContext& context, int output,
 
 void run_loop(const KernelState* kernel_state, const RunContext& context) {
   const State& state = *static_cast<const State*>(kernel_state);
-  const int carried = state.inputs - 2;
+  const int carried = state.carried;
   const int scans = state.outputs - carried;
-  const int64_t trips = context.inputs[0] != nullptr ? *context.input<int64_t>(0) : INT64_MAX;
-  bool goes_on = context.inputs[1] == nullptr || *context.input<uint8_t>(1) != 0;
+  const int64_t trips = scalar<int64_t>(state, context, 0, INT64_MAX);
+  bool goes_on = scalar<uint8_t>(state, context, 1, 1) != 0;
   std::vector<Tensor> values(static_cast<size_t>(carried) + 2);
   for (int i = 0; i < carried; ++i) values[i + 2] = context.allocator->input(i + 2);
   std::vector<std::vector<Tensor>> slices(static_cast<size_t>(scans));

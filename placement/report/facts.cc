@@ -85,20 +85,6 @@ std::string occasion(const CopyPlacement& copy) {
   return "each trip, " + pluralize(static_cast<size_t>(copy.times), "trip", "trips");
 }
 
-std::string printable(std::string_view name) {
-  const auto is_control = [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  };
-  if (std::ranges::none_of(name, is_control)) return std::string(name);
-  std::string out;
-  for (const char c : name) {
-    out +=
-        is_control(c) ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
-  }
-  return out;
-}
-
 std::string percent_off(double predicted, double measured) {
   if (predicted <= 0) return "-";
   return fmt::format("{:+.1f} %", 100 * (measured - predicted) / predicted);

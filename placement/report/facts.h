@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/human.h"
 #include "placement/placement.h"
 
 // What several faces of the report count, and the words that they share.
@@ -52,9 +53,6 @@ std::string at_assumed_sizes(const PlacementData& data);
 std::string size_of(const ByteCount& bytes);
 // "each trip, 8 trips", "at load" or "".
 std::string occasion(const CopyPlacement& copy);
-
-// Control characters escaped, so that a name of the model moves no cursor and opens no line.
-std::string printable(std::string_view name);
 
 // "-12.3 %": how far a measurement lies from its prediction.
 std::string percent_off(double predicted, double measured);

@@ -435,6 +435,46 @@ TEST_F(Cli, FullDisksAndClosedPipes) {
   EXPECT_EQ(status, 128 + SIGPIPE);
 }
 
+TEST_F(Cli, MistakesOfTheSystemAreSentences) {
+  const std::string ferry = FERRY_CLI;
+  EXPECT_EQ(WEXITSTATUS(std::system((ferry + " --help >/dev/full 2>" + file("err")).c_str())), 1);
+  EXPECT_THAT(read_file(file("err")), HasSubstr("cannot write to stdout"));
+  const std::string net = "run " + model("net.onnx");
+  const Result name = run(net + " --inputs " + std::string(5000, 'd'));
+  EXPECT_EQ(name.code, 1) << name.err;
+  EXPECT_THAT(name.err, HasSubstr("File name too long"));
+  const Result threads = run(net + " --threads 100000");
+  EXPECT_EQ(threads.code, 2) << threads.err;
+}
+
+TEST_F(Cli, NumbersAreReadWhole) {
+  const std::string net = "run " + model("net.onnx");
+  for (const char* arguments :
+       {" --dim batch=99999999999999999999", " --dim batch=", " --dim batch=1x",
+        " -i x=raw:/dev/null,float32,99999999999999999999x3", " -i x=raw:/dev/null,float32,",
+        " -i x=raw:/dev/null,float32,-1x3", " -i x=rand:1..", " -i x=rand:..1e999",
+        " -i x=raw:/dev/null,string,0", " -i x=img:/dev/null,size=99999999999999999999"}) {
+    const Result result = run(net + arguments);
+    EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
+  }
+  const Result gate =
+      run("place " + model("net.onnx") + " --fail-on 'copies>99999999999999999999'");
+  EXPECT_EQ(gate.code, 2) << gate.err;
+}
+
+TEST_F(Cli, TextOfAModelMovesNoCursor) {
+  testing::ModelBuilder builder;
+  builder.input("x\x1b[2J", float32, {2}).output("y\x1b[2J", float32, {2});
+  builder.node("Relu", {"x\x1b[2J"}, {"y\x1b[2J"}).name("node\x1b[2J");
+  builder.proto().set_producer_name("evil\x1b]0;owned\x07");
+  write_file(file("evil.onnx"), builder.bytes());
+  for (const char* verb :
+       {"info", "info --graph", "info --tree", "check", "place", "run -i 'x\x1b[2J=rand'"}) {
+    const Result result = run(std::string(verb) + " " + file("evil.onnx"));
+    EXPECT_THAT(result.out + result.err, ::testing::Not(HasSubstr("\x1b"))) << verb;
+  }
+}
+
 TEST_F(Cli, CtrlCEndsARunWith130AndLeavesNoTemporaries) {
   std::filesystem::create_directories(folder_ / "out");
   write_file(file("loop.onnx"), endless_loop());

@@ -297,6 +297,9 @@ TEST_F(ImageFile, RefusesHostileFiles) {
   EXPECT_THAT(error("huge.png", input).what(), HasSubstr("at most 100 million"));
   EXPECT_THAT(error("short.png", input).what(), HasSubstr("cannot be decoded"));
   write_file(file("line.png"), png_of(std::vector<uint8_t>(3000), 1, 3000, PNG_FORMAT_GRAY));
+  EXPECT_THAT(error("rgb.png,size=16384", input).what(), HasSubstr("at most 2^26 pixels"));
+  EXPECT_THAT(error("rgb.png", input_of({"1", "3", "4611686018427387904", "1"})).what(),
+              HasSubstr("at most 2^26 pixels"));
   EXPECT_THAT(error("line.png,size=224,crop", input).what(), HasSubstr("would be 224x672000"));
   for (const char* bytes : {"", "GIF89a", "text"}) {
     write_file(file("other"), bytes);

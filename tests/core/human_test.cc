@@ -37,6 +37,10 @@ TEST(Human, BytesFromText) {
   for (const auto& [text, bytes] : cases) EXPECT_EQ(bytes_from_text(text), bytes) << text;
 }
 
+TEST(Human, PrintableMovesNoCursor) {
+  EXPECT_EQ(printable("caf\xc3\xa9 \x1b[2J\n\x7f"), "caf\xc3\xa9 \\x1b[2J\\x0a\\x7f");
+}
+
 TEST(Human, Seconds) {
   EXPECT_EQ(human_seconds(0), "0 ns");
   EXPECT_EQ(human_seconds(7.56e-8), "75.6 ns");

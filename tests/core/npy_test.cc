@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -102,6 +103,78 @@ TEST_F(Npy, ArchivesKeepOrderAndNames) {
   EXPECT_THROW((void)load_npz(path("missing.npz")), Error);
   std::ofstream(path("bad.npz")) << "PK\x03\x04 nothing";
   EXPECT_THROW((void)load_npz(path("bad.npz")), Error);
+}
+
+// Sizes are claims until the bytes are there: a few bytes ask for no gigabytes.
+TEST_F(Npy, ClaimsAreHeldAgainstTheBytes) {
+  for (const char* type : {"<U0", "|S0", "<U1", "|S1", "<U1073741824", "<U3x"}) {
+    const std::string bytes = header("{'descr': '" + std::string(type) +
+                                     "', 'fortran_order': False, 'shape': (100000000,), }");
+    EXPECT_THROW((void)read_npy(bytes, "test"), Error) << type;
+  }
+  save_npz(path("claims.npz"), {{"x", Tensor::zeros({2})}});
+  const std::string good = read_file(path("claims.npz"));
+  // The central directory's sizes, compressed and not, lie 20 bytes after its signature.
+  const size_t at = good.find("PK\x01\x02") + 20;
+  for (const uint32_t claim : {0x7fffffffu, 0xfffffffeu}) {
+    for (const bool both : {false, true}) {
+      std::string bad = good;
+      if (both) std::memcpy(bad.data() + at, &claim, 4);
+      std::memcpy(bad.data() + at + 4, &claim, 4);
+      write_file(path("bad.npz"), bad);
+      EXPECT_THROW((void)load_npz(path("bad.npz")), Error);
+      EXPECT_THROW((void)load_npz_member(path("bad.npz"), "x"), Error);
+      EXPECT_THROW((void)read_npz(bad, "test"), Error);
+    }
+  }
+  EXPECT_EQ(load_npz(path("claims.npz")).size(), 1u);
+}
+
+// Zip64 sizes lie in an extra field; such an archive holds one member of 2^63 bytes, or 12 GiB.
+TEST_F(Npy, Zip64ClaimsAreHeldAgainstTheBytes) {
+  for (const uint64_t claim : {uint64_t{1} << 63, uint64_t{12} << 30}) {
+    const auto number = [](uint64_t value, size_t bytes) {
+      return std::string(reinterpret_cast<const char*>(&value), bytes);
+    };
+    const std::string sizes = number(1, 2) + number(16, 2) + number(claim, 8) + number(claim, 8);
+    const std::string common = number(45, 2) + number(0, 2) + number(0, 2) + number(0, 4) +
+                               number(0, 4) + number(UINT32_MAX, 4) + number(UINT32_MAX, 4) +
+                               number(5, 2) + number(sizes.size(), 2);
+    const std::string local = "PK\x03\x04" + common + "x.npy" + sizes;
+    const std::string central = "PK\x01\x02" + number(45, 2) + common + number(0, 2) +
+                                number(0, 2) + number(0, 2) + number(0, 4) + number(0, 4) +
+                                "x.npy" + sizes;
+    const std::string end = "PK\x05\x06" + number(0, 4) + number(1, 2) + number(1, 2) +
+                            number(central.size(), 4) + number(local.size(), 4) + number(0, 2);
+    write_file(path("zip64.npz"), local + central + end);
+    EXPECT_THROW((void)load_npz(path("zip64.npz")), Error) << claim;
+  }
+}
+
+TEST_F(Npy, TemporaryFilesFollowNoLinks) {
+  write_file(path("precious"), "kept");
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "out.bin.tmp" + std::to_string(::getpid());
+    std::filesystem::create_symlink(path("precious"), path(name + "." + std::to_string(i)));
+    if (i == 0) std::filesystem::create_symlink(path("precious"), path(name));
+  }
+  try {
+    write_file(path("out.bin"), "new");
+    EXPECT_EQ(read_file(path("out.bin")), "new");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::io);
+  }
+  EXPECT_EQ(read_file(path("precious")), "kept");
+}
+
+TEST_F(Npy, DevicesWithoutAnEndAreRefused) {
+  try {
+    (void)read_file("/dev/zero");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::io);
+    EXPECT_THAT(error.what(), HasSubstr("has not ended after 256 MiB"));
+  }
 }
 
 TEST_F(Npy, WritesWholeFilesOrNone) {

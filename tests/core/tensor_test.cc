@@ -91,6 +91,16 @@ TEST(Tensor, FromBlobBorrows) {
 }
 
 // Expected texts printed by PyTorch 2.13.
+TEST(Tensor, StridesOfEmptyTensorsDoNotOverflow) {
+  const int64_t huge = int64_t{1} << 62;
+  EXPECT_EQ(Tensor::zeros({0, huge, 8}).strides(), (Shape{INT64_MAX, 8, 1}));
+}
+
+TEST(TensorPrint, ManyAxesPrintTheirSizes) {
+  const std::string text = Tensor::zeros(Shape(100000, 1)).str();
+  EXPECT_EQ(text.substr(0, 30), "tensor(...,\n       size=(1, 1,");
+}
+
 TEST(TensorPrint, AsPyTorch) {
   const double kNan = std::nan(""), kInf = INFINITY;
   const auto f = [](std::vector<double> v, DType dtype = float32) {

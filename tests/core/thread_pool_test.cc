@@ -1,13 +1,18 @@
 #include "core/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include "ferry/error.h"
 
 namespace ferry {
 namespace {
@@ -37,6 +42,43 @@ TEST(ThreadPool, SplitsTheSameWayHoweverManyThreads) {
     return out;
   };
   EXPECT_EQ(tiles(1), tiles(3));
+}
+
+TEST(ThreadPool, TooManyThreadsAreRefused) {
+  try {
+    ThreadPool pool(100000);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+  }
+}
+
+// In a process of its own, whose address space has room for a few stacks only.
+TEST(ThreadPool, AThreadThatCannotStartIsAnError) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr bool kBounded = false;  // sanitizers need the address space
+#else
+  constexpr bool kBounded = true;
+#endif
+  const auto too_many = [] {
+    if (kBounded) {
+      rlimit space{size_t{1} << 30, size_t{1} << 30};
+      setrlimit(RLIMIT_AS, &space);
+    } else {
+      rlimit processes{1, 1};
+      setrlimit(RLIMIT_NPROC, &processes);
+      if (getuid() == 0 && setuid(65534) != 0) _exit(2);
+    }
+    try {
+      ThreadPool pool(4096);
+    } catch (const Error& error) {
+      std::fprintf(stderr, "%s", error.what());
+      _exit(error.code() == ErrorCode::out_of_memory ? 0 : 1);
+    }
+    _exit(1);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(too_many(), testing::ExitedWithCode(0), "threads and no more");
 }
 
 TEST(ThreadPool, ManyShortLoopsAndSleepsBetween) {

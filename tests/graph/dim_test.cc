@@ -1,6 +1,9 @@
 #include "graph/dim.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "ferry/error.h"
 
 namespace ferry {
 namespace {
@@ -31,10 +34,41 @@ TEST(Dim, PrintsOneNormalForm) {
       {max(kSeq, Dim(1)), "max(seq, 1)"},
       {floor_div(kSeq, Dim(0)), "?"},
       {Dim() + Dim(1), "?"},
-      {Dim(INT64_MAX) + Dim(1), "?"},
       {Dim(INT64_MAX) * kSeq * Dim(2), "?"},
   };
   for (const Case& c : kCases) EXPECT_EQ(c.dim.str(), c.text);
+}
+
+TEST(Dim, NumbersThatOverflowAreRefused) {
+  for (const auto& overflow :
+       {+[] { return Dim(INT64_MAX) + Dim(1); }, +[] { return Dim(INT64_MIN) - Dim(1); },
+        +[] { return Dim(INT64_MAX) * Dim(2); }}) {
+    try {
+      overflow();
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_model);
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("does not fit into 64 bits"));
+    }
+  }
+  EXPECT_EQ(floor_div(Dim(INT64_MIN), Dim(-1)).str(), "?");
+}
+
+// A size is followed as long as it is short: neither time nor text grow without bound.
+TEST(Dim, LongExpressionsAreUnknown) {
+  Dim nested = kSeq;
+  for (int i = 0; i < 30; ++i) nested = floor_div(nested * nested + Dim(1), Dim(3));
+  EXPECT_TRUE(nested.is_unknown());
+  Dim sum = kSeq, power = kSeq;
+  for (int i = 0; i < 100; ++i) {
+    sum = sum + Dim::symbol("s" + std::to_string(i));
+    power = power * power;
+  }
+  EXPECT_TRUE(sum.is_unknown());
+  EXPECT_TRUE(power.is_unknown());
+  Dim strided = kSeq;  // a tower of convolutions
+  for (int i = 0; i < 64; ++i) strided = floor_div(strided - Dim(1), Dim(2)) + Dim(1);
+  EXPECT_TRUE(strided.is_symbolic());
 }
 
 TEST(Dim, EqualityIsOfTheNormalForm) {

@@ -577,6 +577,37 @@ TEST(Budget, TensorBytes) {
   EXPECT_THAT(describe(check(model.bytes(), options)), HasSubstr("more than 799 bytes together"));
 }
 
+TEST(Budget, Axes) {
+  for (const size_t axes : {1024, 1025}) {
+    ModelBuilder declared, stored;
+    for (ModelBuilder* model : {&declared, &stored}) {
+      model->input("z", float32, {2}).output("z", float32, {2});
+    }
+    declared.input("x", float32, std::vector<testing::SizeOrName>(axes, 1));
+    stored.initializer<float>("w", {1.0f}, std::vector<int64_t>(axes, 1));
+    for (const ModelBuilder* model : {&declared, &stored}) {
+      const std::vector<Problem> problems = check(model->bytes());
+      ASSERT_EQ(problems.size(), axes > 1024 ? 1u : 0u) << describe(problems);
+      if (problems.empty()) continue;
+      EXPECT_EQ(problems[0].code, ProblemCode::limit);
+      EXPECT_THAT(problems[0].message, HasSubstr("1025 axes, expected at most 1024"));
+    }
+  }
+}
+
+TEST(Budget, OnlyTheFirstUnknownNamesGetHints) {
+  ModelBuilder model;
+  model.input("x", float32, {2}).output("y0", float32, {2});
+  for (int i = 0; i < 100; ++i) {
+    model.node("Relu" + std::to_string(100 + i).substr(1), {"x"}, {"y" + std::to_string(i)});
+  }
+  size_t hints = 0;
+  for (const Problem& problem : check(model.bytes())) {
+    hints += problem.message.find("Did you mean") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(hints, 20u);
+}
+
 TEST(Budget, ManyProblemsAreCut) {
   ModelBuilder model;
   model.input("x", float32, {2}).output("y", float32, {2});

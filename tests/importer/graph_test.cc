@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/infer/infer.h"
 #include "tests/importer/import_testing.h"
 
 namespace ferry {
@@ -195,6 +196,20 @@ TEST(Bodies, LoopValuesAreInputsOfTheBody) {
   EXPECT_THAT(names_of(*node.bodies[0], node.bodies[0]->outputs()),
               ElementsAre("go_on", "next", "next"));
   EXPECT_THAT(node_names(*node.bodies[0]), ElementsAre("loop/body/id", "loop/body/add"));
+}
+
+// Where nobody wants the last outputs, the body still has theirs.
+TEST(Bodies, OutputsLeftOutKeepTheirPlaces) {
+  ModelBuilder model;
+  model.input("m", int64).input("v", float32, {2}).output("first", float32, {2});
+  NodeBuilder loop = model.node("Loop", {"m", "", "v"}, {"first", ""}).name("loop");
+  testing::GraphProtoBuilder body(loop.graph("body"));
+  body.input("i", int64).input("go", boolean).untyped_input("v_in");
+  body.node("Identity", {"go"}, {"go_on"});
+  body.untyped_output("go_on").untyped_output("v_in").untyped_output("v_in");
+  Graph graph = import_bytes(model.bytes());
+  EXPECT_EQ(graph.node(graph.order()[0]).outputs.size(), 2u);
+  EXPECT_NO_THROW(infer(graph));
 }
 
 TEST(Functions, AreExpandedWithTheirOwnNamesAndOpset) {

@@ -189,6 +189,35 @@ TEST(ControlflowTest, SlicesOfAScanOutputHaveOneShape) {
   }
 }
 
+// The forms that the importer gives: absent inputs at the end are no inputs.
+TEST(ControlflowTest, LoopsMayCarryNothing) {
+  const auto thrice = [](int, std::span<const Tensor> inputs) {
+    EXPECT_EQ(inputs.size(), 2u);
+    return Tensors{Tensor::scalar(inputs[0].item() < 2), f({value_of(inputs[0].to(float32))})};
+  };
+  for (const Tensors& inputs :
+       {Tensors{}, Tensors{Tensor::scalar(int64_t{3})}, Tensors{Tensor(), Tensor::scalar(true)}}) {
+    const Tensors got = run("Loop", {}, inputs, {output({-1, 1})}, thrice);
+    EXPECT_THAT(got[0].span<float>(), ElementsAre(0, 1, 2));
+  }
+}
+
+TEST(ControlflowTest, ScalarsHaveOneElement) {
+  const auto never = [](int, std::span<const Tensor>) -> Tensors { throw std::exception(); };
+  const Tensor none = Tensor::zeros({0}, int64), empty = Tensor::zeros({0}, boolean);
+  for (const auto& [op, inputs] : {std::pair<const char*, Tensors>{"If", {empty}},
+                                   {"Loop", {none}},
+                                   {"Loop", {Tensor(), empty}}}) {
+    try {
+      run(op, {}, inputs, {output({-1})}, never);
+      ADD_FAILURE() << op;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::runtime);
+      EXPECT_THAT(error.what(), HasSubstr("has the shape [0], expected one element"));
+    }
+  }
+}
+
 TEST(ControlflowTest, WhatABodyThrowsComesThrough) {
   const auto fails = [](int, std::span<const Tensor>) -> Tensors {
     throw Error(ErrorCode::cancelled, "enough");

@@ -2,6 +2,7 @@
 
 #include "ferry/error.h"
 #include "placement/cost_model.h"
+#include "placement/network.h"
 #include "placement/placement.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
@@ -87,6 +88,35 @@ TEST(Assign, FallbackKeepsTheReason) {
   EXPECT_EQ(decisions.at("/b").detail, "input 0 is int64");
   ASSERT_EQ(decisions.at("/b").rejected.size(), 1u);
   EXPECT_EQ(decisions.at("/b").rejected[0].device, kSim);
+}
+
+TEST(Assign, SizesThatOverflowAreNotSmall) {
+  const Dims huge{256, int64_t{1} << 62};
+  GraphBuilder build;
+  build.input("x", huge, int64);
+  build.node("Neg", {"x"}, {"y"}, huge, int64);
+  Graph graph = build.outputs({"y"});
+  assign(graph, on_sim(true), FakeCapability());
+  EXPECT_EQ(node_named(graph, "/y").device, kSim);
+}
+
+// What a Loop says of its trips may be absent, or be no number.
+TEST(Assign, TripsOfLoops) {
+  const std::pair<Tensor, int64_t> kCases[] = {
+      {Tensor::scalar(int64_t{7}), 7},
+      {Tensor::from({3}, int64), 3},
+      {Tensor::scalar(int64_t{-1}), 1},
+      {Tensor::zeros({0}, int64), kAssumedTrips},
+      {Tensor(), kAssumedTrips},
+  };
+  AssumedSizes sizes({});
+  for (const auto& [count, trips] : kCases) {
+    GraphBuilder build;
+    if (count.defined()) build.constant("count", count);
+    Node& loop = build.node("Loop", {}, {"y"});
+    if (count.defined()) loop.inputs = {build.graph.find_value("count")};
+    EXPECT_EQ(trips_of(build.graph, loop, sizes), trips);
+  }
 }
 
 TEST(Assign, ANodeThatNobodyRunsIsAnError) {

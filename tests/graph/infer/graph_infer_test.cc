@@ -172,6 +172,74 @@ TEST(InferTest, DoesNotFoldBeyondTheBudget) {
   EXPECT_EQ(evaluator.asked, 0);
 }
 
+TEST(InferTest, AllFoldedResultsTogetherHaveABudget) {
+  Builder b;
+  const auto c = b.graph.add_constant("c", Tensor::zeros({256}));  // 1 KiB, which adds 8
+  std::vector<ValueId> results;
+  for (int i = 0; i < 12; ++i) results.push_back(b.node("Relu", {c}, "y"));
+  CountingEvaluator evaluator;
+  infer(b.graph, {.evaluator = &evaluator, .max_folded_total = 2 * 1024});
+  EXPECT_EQ(evaluator.asked, 10);
+  EXPECT_TRUE(b.graph.value(results[9]).is_constant());
+  EXPECT_FALSE(b.graph.value(results[10]).is_constant());
+}
+
+TEST(InferTest, WhatAKernelRefusesIsLeftToTheRun) {
+  struct Refuses : Evaluator {
+    ErrorCode code = ErrorCode::runtime;
+    std::optional<std::vector<Tensor>> evaluate(const Node&, std::span<const Tensor>) override {
+      throw Error(code, "a division by zero");
+    }
+  } evaluator;
+  Builder b;
+  const auto y = b.node("Relu", {b.graph.add_constant("c", Tensor::full({3}, 2))}, "y");
+  infer(b.graph, {.evaluator = &evaluator});
+  EXPECT_FALSE(b.graph.value(y).is_constant());
+  EXPECT_EQ(b.type(y), "float32[3]");
+  evaluator.code = ErrorCode::internal;  // a defect is told
+  EXPECT_THROW(infer(b.graph, {.evaluator = &evaluator}), Error);
+}
+
+// What the graph computes from constants without an evaluator.
+TEST(InferTest, ContentsAreWhatTheKernelsCompute) {
+  Builder b;
+  const auto largest = b.ints("largest", {INT64_MAX});
+  const auto one = b.ints("one", {1});
+  const auto filled = b.node("ConstantOfShape", {b.ints("shape", {2})}, "filled",
+                             {{"value", Tensor::from(Ints{INT64_MAX})}});
+  const auto wrapped = b.node("Add", {largest, one}, "wrapped");
+  const auto product = b.node("Mul", {largest, b.ints("two", {2})}, "product");
+  const auto narrow =
+      b.node("Cast", {b.ints("wide", {(int64_t{1} << 32) + 5})}, "narrow", {{"to", int64_t{6}}});
+  const auto sum = b.node("Add",
+                          {b.graph.add_constant("i", Tensor::from(std::vector<int32_t>{INT32_MAX})),
+                           b.graph.add_constant("j", Tensor::from(std::vector<int32_t>{1}))},
+                          "sum");
+  const auto far = b.node("Cast", {sum}, "far", {{"to", int64_t{7}}});
+  infer(b.graph);
+  const auto value = [&](ValueId id) { return b.graph.value(id).constant; };
+  EXPECT_THAT(value(filled).span<int64_t>(), ::testing::ElementsAre(INT64_MAX, INT64_MAX));
+  EXPECT_THAT(value(wrapped).span<int64_t>(), ::testing::ElementsAre(INT64_MIN));
+  EXPECT_THAT(value(product).span<int64_t>(), ::testing::ElementsAre(-2));
+  EXPECT_THAT(value(narrow).span<int32_t>(), ::testing::ElementsAre(5));
+  EXPECT_THAT(value(far).span<int64_t>(), ::testing::ElementsAre(INT32_MIN));
+}
+
+TEST(InferTest, SplitOfContentsStaysInside) {
+  Builder b;
+  const auto n = b.input("n", {Dim::symbol("n"), 1});
+  const auto shape = b.node("Shape", {n}, "shape", {{"start", int64_t{0}}, {"end", int64_t{1}}});
+  const auto sizes =
+      b.node("Concat", {b.ints("many", {1000}), shape}, "sizes", {{"axis", int64_t{0}}});
+  Node split{.op = "Split", .name = "/split"};
+  split.attributes.set("axis", int64_t{0});
+  split.attributes.set("num_outputs", int64_t{2});
+  split.inputs = {b.ints("x", {1, 2, 3, 4}), sizes};
+  split.outputs = {b.graph.add_value({.name = "a"}), b.graph.add_value({.name = "b"})};
+  b.graph.add_node(std::move(split));
+  EXPECT_THROW(infer(b.graph), Error);
+}
+
 // A loop whose body gives `op(carried, carried)` along axis 0.
 std::string carried_type(const char* op,
                          std::vector<std::pair<std::string, Attribute>> attributes) {
@@ -203,6 +271,63 @@ std::string carried_type(const char* op,
 TEST(InferTest, LoopsKeepTheSizesThatEveryTripHas) {
   EXPECT_EQ(carried_type("Add", {}), "float32[2, 8] float32[?, 2, 8]");
   EXPECT_EQ(carried_type("Concat", {{"axis", int64_t{0}}}), "float32[?, 8] float32[?, ?, 8]");
+}
+
+// ONNX lets a node leave out the inputs at its end: Loop(M), Loop("", cond), Loop("", "").
+TEST(InferTest, LoopsMayCarryNothing) {
+  for (const std::vector<const char*>& given :
+       {std::vector<const char*>{}, {"trips"}, {"", "going"}, {"trips", "going"}}) {
+    auto body = std::make_shared<Graph>();
+    const auto trip = body->add_input("trip", {});
+    const auto condition = body->add_input("condition", {});
+    body->set_outputs({condition, trip});
+    Builder b;
+    Node loop{.op = "Loop", .name = "/loop"};
+    for (const std::string name : given) {
+      loop.inputs.push_back(
+          name.empty() ? kNoValue : b.input(name.c_str(), {}, name == "trips" ? int64 : boolean));
+    }
+    const auto scan = b.graph.add_value({.name = "scan"});
+    loop.outputs = {scan};
+    loop.bodies = {body};
+    b.graph.add_node(std::move(loop));
+    infer(b.graph);
+    EXPECT_EQ(b.type(scan), "int64[?]");
+  }
+}
+
+// Bodies whose carried shapes grow, within bodies: without a bound each level doubles the time.
+TEST(InferTest, LoopsWithinLoopsTakeLinearTime) {
+  constexpr int kDepth = 24;
+  std::shared_ptr<Graph> inner;
+  for (int level = 0; level < kDepth; ++level) {
+    auto body = std::make_shared<Graph>();
+    body->add_input("trip", tensor_type(DType::int64, Dims{}));
+    const auto condition = body->add_input("condition", tensor_type(DType::boolean, Dims{}));
+    const auto carried = body->add_input("carried", tensor_type(DType::float32, std::nullopt));
+    Node step{.op = inner ? "Loop" : "Concat", .name = "/step"};
+    if (inner) {
+      step.inputs = {kNoValue, kNoValue, carried};
+      step.bodies = {inner};
+    } else {
+      step.attributes.set("axis", int64_t{0});
+      step.inputs = {carried, carried};
+    }
+    const auto next = body->add_value({.name = "next"});
+    step.outputs = {next};
+    body->add_node(std::move(step));
+    body->set_outputs({condition, next});
+    inner = body;
+  }
+  Builder b;
+  Node loop{.op = "Loop", .name = "/loop"};
+  loop.inputs = {kNoValue, kNoValue, b.input("x", {2, 3})};
+  const auto y = b.graph.add_value({.name = "y"});
+  loop.outputs = {y};
+  loop.bodies = {inner};
+  b.graph.add_node(std::move(loop));
+  infer(b.graph);
+  EXPECT_EQ(b.graph.value(y).type.dtype, DType::float32);
 }
 
 TEST(InferTest, BranchesKeepWhatBothHave) {
