@@ -14,7 +14,7 @@
 #include "executor/facts.h"
 #include "executor/model_impl.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "placement/profiles.h"
 
 namespace ferry {

@@ -8,7 +8,7 @@
 #include "executor/facts.h"
 #include "ferry/error.h"
 #include "ferry/operator.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"

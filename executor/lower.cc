@@ -4,7 +4,7 @@
 #include "executor/plan.h"
 #include "executor/step_prepare.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 // Lowering, in order:
 //  1. Every value gets a slot; inputs, captures and constants have their memory already.

@@ -19,7 +19,7 @@
 #include "executor/model_impl.h"
 #include "ferry/cuda.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
 #include "placement/cost_model.h"

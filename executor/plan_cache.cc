@@ -2,7 +2,7 @@
 
 #include "executor/evaluator.h"
 #include "executor/plan.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 namespace ferry {
 namespace {

@@ -9,7 +9,7 @@
 #include "executor/facts.h"
 #include "executor/step_prepare.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 namespace ferry {
 namespace {

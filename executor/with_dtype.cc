@@ -3,7 +3,7 @@
 
 #include "executor/evaluator.h"
 #include "executor/model_impl.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 // Converting a model to another floating type:
 //  1. Floating weights, inputs, and tensors in attributes become `dtype`.

@@ -18,7 +18,7 @@
 //
 // One form per operator: the importer settles versions, so a node's `op` is the ONNX name alone
 // ("Conv"; other domains carry theirs, "com.microsoft.FusedMatMul", "ai.onnx.ml.Scaler") and its
-// attributes and inputs are those of the newest version that Ferry knows. graph/infer/ documents
+// attributes and inputs are those of the newest version that Ferry knows. graph/ops/ documents
 // the form of each operator beside its rule.
 namespace ferry {
 

@@ -8,7 +8,7 @@
 
 #include "ferry/error.h"
 #include "ferry/operator.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 // The operators that the application registered (ferry/operator.h), as the folders that read models
 // and run them see them. Entries are never removed, so pointers to them stay valid. Thread-safe.

@@ -1,7 +1,7 @@
 // Matrix products.
 #include <algorithm>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

@@ -1,5 +1,5 @@
 // Recurrent layers.
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

@@ -1,7 +1,7 @@
 // Reductions: data, axes? -> reduced; keepdims, noop_with_empty_axes (opset 18 and later).
 #include <algorithm>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

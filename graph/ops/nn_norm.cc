@@ -1,5 +1,5 @@
 // Normalisations beside BatchNormalization and LayerNormalization.
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

@@ -1,7 +1,7 @@
 // Elementwise operators that ONNX files under tensor, and reshaping: the element count stays.
 #include <algorithm>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

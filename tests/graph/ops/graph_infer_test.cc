@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 namespace ferry {
 namespace {

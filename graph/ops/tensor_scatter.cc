@@ -1,7 +1,7 @@
 // Writing by position, and choosing elements by their values.
 #include <algorithm>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

@@ -1,7 +1,7 @@
 // Comparisons and Boolean algebra.
 #include <functional>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

@@ -1,4 +1,4 @@
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 #include <algorithm>
 

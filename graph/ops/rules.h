@@ -6,9 +6,9 @@
 #include <string>
 
 #include "core/type_set.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
-// What the rule files of graph/infer share: the families and the checks that most rules begin with.
+// What the rule files share: the families and the checks that most rules begin with.
 // Every check lets facts pass that are not known yet, and fails with a sentence otherwise.
 namespace ferry {
 

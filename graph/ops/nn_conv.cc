@@ -1,6 +1,6 @@
 // Convolutions, and the arithmetic of sliding windows that pools share.
-#include "graph/infer/rules.h"
-#include "graph/infer/window.h"
+#include "graph/ops/rules.h"
+#include "graph/ops/window.h"
 
 namespace ferry {
 namespace {

@@ -1,5 +1,5 @@
 // Elementwise arithmetic, the activations that ONNX files under math and nn alike, and CumSum.
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

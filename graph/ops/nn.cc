@@ -1,8 +1,8 @@
 // Normalisation, dropout and the pools.
 #include <algorithm>
 
-#include "graph/infer/rules.h"
-#include "graph/infer/window.h"
+#include "graph/ops/rules.h"
+#include "graph/ops/window.h"
 
 namespace ferry {
 namespace {

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "ferry/error.h"
-#include "graph/infer/bodies.h"
-#include "graph/infer/rules.h"
+#include "graph/ops/bodies.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

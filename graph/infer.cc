@@ -1,11 +1,11 @@
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 #include <unordered_map>
 #include <utility>
 
 #include "ferry/error.h"
-#include "graph/infer/bodies.h"
-#include "graph/infer/rules.h"
+#include "graph/ops/bodies.h"
+#include "graph/ops/rules.h"
 #include "graph/registered.h"
 
 namespace ferry {

@@ -1,7 +1,7 @@
 // Tensors made from nothing but attributes and sizes.
 #include <cmath>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

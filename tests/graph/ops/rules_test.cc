@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 // Shapes of single operators over symbolic sizes. What concrete sizes give is tested with the
 // kernels.

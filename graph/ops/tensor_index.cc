@@ -1,7 +1,7 @@
 // Reading by position: gathers, slices, and NonZero, which makes positions.
 #include <algorithm>
 
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

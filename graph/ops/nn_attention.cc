@@ -1,5 +1,5 @@
 // Attention.
-#include "graph/infer/rules.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {
