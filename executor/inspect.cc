@@ -22,7 +22,7 @@ using Missing = std::map<std::string, CheckProblem>;
 
 void add(Missing& missing, const Node& node, Device device, const Support& support) {
   const std::string code(to_string(support.reason));
-  CheckProblem& problem = missing[node.op + " " + code + " " + support.detail];
+  CheckProblem& problem = missing[node.op.name() + " " + code + " " + support.detail];
   if (problem.node.empty()) {
     problem = {code, node.name, node.op,
                device.str() + " cannot run it" +

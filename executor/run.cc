@@ -115,7 +115,7 @@ class RunState::DynamicStep {
     infer(inputs);
     facts_ = facts_of(graph_, graph_.node(node_));
     Support why;
-    const Kernel* found = kernel_for(device_, facts_, &why);
+    const Kernel* found = kernel_for(device_, graph_.node(node_), facts_, &why);
     if (found == nullptr) {
       throw Error(ErrorCode::unsupported,
                   device_.str() + " has no kernel for the sizes or types of this run: " +
@@ -516,7 +516,7 @@ void RunState::expect_copies(CopyLedger& ledger) {
   const Graph& graph = *plan_->graph;
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    if (node.op != kCopyOp) continue;
+    if (!node.is_copy()) continue;
     const SlotId source = node.inputs[0];
     const Slot& from = plan_->slots[static_cast<size_t>(source)];
     const Device to = graph.value(node.outputs[0]).device;

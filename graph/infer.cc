@@ -1,12 +1,9 @@
 #include "graph/infer.h"
 
-#include <unordered_map>
 #include <utility>
 
 #include "ferry/error.h"
 #include "graph/ops/bodies.h"
-#include "graph/ops/rules.h"
-#include "graph/registered.h"
 
 namespace ferry {
 namespace {
@@ -203,9 +200,9 @@ bool Driver::fold(const Node& node) {
 
 void Driver::run_node(NodeId id) {
   Node& node = graph_.node(id);
-  const InferRule* rule = find_infer_rule(node.op);
-  if (rule == nullptr) return;
-  if (!node.bodies.empty()) {
+  const OpRule& rule = node.op.rule();
+  if (rule.infer == nullptr) return;
+  if (rule.bodies != nullptr) {
     infer_bodies(graph_, node, [&](Graph& body) {
       Driver driver(body, options_, symbols_);
       driver.run_nodes();
@@ -218,7 +215,7 @@ void Driver::run_node(NodeId id) {
     output.constant = Tensor();
   }
   InferContext context(graph_, node, outputs_);
-  rule->infer(context);
+  rule.infer(context);
   bool folded = true;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
@@ -314,45 +311,6 @@ void InferContext::fail(std::string message) const {
   throw Error(ErrorCode::invalid_model, std::move(message));
 }
 
-// ---- rules --------------------------------------------------------------------------------------
-
-std::span<const std::span<const InferRule>> infer_rules() {
-  static const std::span<const InferRule> families[] = {
-      controlflow_rules(),
-      generator_rules(),
-      logical_rules(),
-      math_rules(),
-      math_loss_rules(),
-      math_matrix_rules(),
-      nn_rules(),
-      nn_attention_rules(),
-      nn_conv_rules(),
-      nn_norm_rules(),
-      quantization_rules(),
-      reduction_rules(),
-      rnn_rules(),
-      tensor_rules(),
-      tensor_index_rules(),
-      tensor_layout_rules(),
-      tensor_scatter_rules(),
-  };
-  return families;
-}
-
-const InferRule* find_infer_rule(std::string_view op) {
-  static const auto* const by_name = [] {
-    auto* map = new std::unordered_map<std::string_view, const InferRule*>;
-    for (std::span<const InferRule> family : infer_rules()) {
-      for (const InferRule& rule : family) map->emplace(rule.op, &rule);
-    }
-    return map;
-  }();
-  const auto found = by_name->find(op);
-  if (found != by_name->end()) return found->second;
-  const RegisteredOperator* registered = find_registered(op);
-  return registered == nullptr ? nullptr : &registered->rule;
-}
-
 // ---- the graph ----------------------------------------------------------------------------------
 
 void infer(Graph& graph, const InferOptions& options) {
@@ -364,14 +322,15 @@ void infer(Graph& graph, const InferOptions& options) {
 std::vector<Type> infer_node(const Graph& graph, NodeId id, Ports* contents_read) {
   const Node& node = graph.node(id);
   std::vector<Value> outputs(node.outputs.size());
-  const InferRule* rule = find_infer_rule(node.op);
-  if (rule == nullptr) {
-    throw Error(ErrorCode::unsupported, "there is no inference rule for the operator " + node.op)
+  const OpRule& rule = node.op.rule();
+  if (rule.infer == nullptr) {
+    throw Error(ErrorCode::unsupported,
+                "there is no inference rule for the operator " + node.op.name())
         .with_node(node.name, node.op);
   }
   try {
     InferContext context(graph, node, outputs);
-    rule->infer(context);
+    rule.infer(context);
     if (contents_read != nullptr) *contents_read = context.contents_read();
   } catch (const Error& error) {
     throw error.with_node(node.name, node.op);

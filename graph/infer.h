@@ -70,24 +70,12 @@ class InferContext {
   mutable Ports contents_read_;
 };
 
-// One operator's rule. It checks arity, dtypes, ranks, attributes and every constraint of the
-// operator that types and shapes can show, and sets every present output. Facts that are not known
-// yet (dtype undefined, no shape, unknown dims) are never an error.
-struct InferRule {
-  std::string_view op;
-  void (*infer)(InferContext& context);
-};
-
 // Multidirectional broadcasting (ONNX Broadcasting.md). Two different numbers, neither 1, make
 // `context` fail; symbols that differ give an unknown size.
 Dims broadcast(const InferContext& context, const Dims& a, const Dims& b);
 
 // An axis attribute or input: -rank..rank-1 to 0..rank-1, or context.fail.
 int64_t normalize_axis(const InferContext& context, int64_t axis, int64_t rank);
-
-// All rules, one span per family file.
-std::span<const std::span<const InferRule>> infer_rules();
-const InferRule* find_infer_rule(std::string_view op);
 
 struct InferOptions {
   // Sizes for symbols and graph inputs; a named input gets exactly this shape.

@@ -141,12 +141,6 @@ void infer_scan(InferContext& context) {
   }
 }
 
-constexpr InferRule kRules[] = {
-    {"If", infer_if},
-    {"Loop", infer_loop},
-    {"Scan", infer_scan},
-};
-
 // The values of `body` that outer ones are: the loop around it may change a body's input, a capture
 // is the outer value itself.
 void set_captures(const Graph& graph, const Node& node, Graph& body) {
@@ -244,19 +238,49 @@ void infer_scan_body(const Graph& graph, Node& node, FunctionRef<void(Graph&)> i
   infer_carried(*node.bodies[0], std::move(types), 0, static_cast<size_t>(states), 0, infer_body);
 }
 
+void infer_branches(const Graph&, Node& node, FunctionRef<void(Graph&)> infer_body) {
+  for (const auto& body : node.bodies) infer_body(*body);
+}
+
+Dim one_trip(const Graph&, const Node&) { return 1; }
+
+// The constant trip limit, as if the condition held.
+Dim loop_trips(const Graph& graph, const Node& node) {
+  if (node.inputs.empty() || node.inputs[0] == kNoValue) return {};
+  const Tensor& limit = graph.value(node.inputs[0]).constant;
+  if (!limit.defined() || limit.dtype() != int64 || limit.numel() != 1) return {};
+  return limit.span<int64_t>()[0];
+}
+
+// The size of the first scanned input along its axis.
+Dim scan_trips(const Graph& graph, const Node& node) {
+  const auto scanned = static_cast<size_t>(node.attributes.get_int("num_scan_inputs"));
+  const auto& shape = graph.value(node.inputs[node.inputs.size() - scanned]).type.shape;
+  if (!shape) return {};
+  const int64_t axis = node.attributes.get_ints("scan_input_axes")[0];
+  return (*shape)[static_cast<size_t>(axis < 0 ? axis + std::ssize(*shape) : axis)];
+}
+
+constexpr BodyRule kBranches{.infer = infer_branches, .trips = one_trip};
+// The host runs a Loop: it writes the trip's number and the condition, and reads the next
+// condition.
+constexpr BodyRule kLoop{
+    .infer = infer_loop_body, .trips = loop_trips, .host_inputs = {0, 1}, .host_outputs = {0}};
+constexpr BodyRule kScan{.infer = infer_scan_body, .trips = scan_trips};
+
+constexpr OpRule kRules[] = {
+    {.op = "If", .infer = infer_if, .flops = each<1>, .bodies = &kBranches},
+    {.op = "Loop", .infer = infer_loop, .flops = each<1>, .bodies = &kLoop},
+    {.op = "Scan", .infer = infer_scan, .flops = each<1>, .bodies = &kScan},
+};
+
 }  // namespace
 
 void infer_bodies(const Graph& graph, Node& node, FunctionRef<void(Graph&)> infer_body) {
   for (const auto& body : node.bodies) set_captures(graph, node, *body);
-  if (node.op == "Loop") {
-    infer_loop_body(graph, node, infer_body);
-  } else if (node.op == "Scan") {
-    infer_scan_body(graph, node, infer_body);
-  } else {
-    for (const auto& body : node.bodies) infer_body(*body);
-  }
+  node.op.rule().bodies->infer(graph, node, infer_body);
 }
 
-std::span<const InferRule> controlflow_rules() { return kRules; }
+std::span<const OpRule> controlflow_rules() { return kRules; }
 
 }  // namespace ferry

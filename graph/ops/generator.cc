@@ -94,13 +94,13 @@ void infer_range(InferContext& context) {
   context.set_output(0, dtype, std::move(shape));
 }
 
-constexpr InferRule kRules[] = {
-    {"ConstantOfShape", infer_constant_of_shape},
-    {"Range", infer_range},
+constexpr OpRule kRules[] = {
+    {"ConstantOfShape", infer_constant_of_shape, each<1>},
+    {"Range", infer_range, each<1>},
 };
 
 }  // namespace
 
-std::span<const InferRule> generator_rules() { return kRules; }
+std::span<const OpRule> generator_rules() { return kRules; }
 
 }  // namespace ferry

@@ -80,25 +80,25 @@ Dim logical_xor(const Dim& a, const Dim& b) {
   return int64_t{(a.value() != 0) != (b.value() != 0)};
 }
 
-constexpr InferRule kRules[] = {
-    {"BitShift", infer_bits<kUnsignedTypes>},
-    {"BitwiseAnd", infer_bits<kIntTypes>},
-    {"BitwiseNot", infer_bitwise_not},
-    {"BitwiseOr", infer_bits<kIntTypes>},
-    {"BitwiseXor", infer_bits<kIntTypes>},
-    {"Xor", infer_binary<kBool, logical_xor>},
-    {"And", infer_binary<kBool, logical_and>},
-    {"Equal", infer_binary<kNumericTypes | kBool | kString, equal>},
-    {"Greater", infer_binary<kNumericTypes, greater>},
-    {"GreaterOrEqual", infer_binary<kNumericTypes, greater_or_equal>},
-    {"Less", infer_binary<kNumericTypes, less>},
-    {"LessOrEqual", infer_binary<kNumericTypes, less_or_equal>},
-    {"Not", infer_not},
-    {"Or", infer_binary<kBool, logical_or>},
+constexpr OpRule kRules[] = {
+    {"BitShift", infer_bits<kUnsignedTypes>, each<1>},
+    {"BitwiseAnd", infer_bits<kIntTypes>, each<1>},
+    {"BitwiseNot", infer_bitwise_not, each<1>},
+    {"BitwiseOr", infer_bits<kIntTypes>, each<1>},
+    {"BitwiseXor", infer_bits<kIntTypes>, each<1>},
+    {"Xor", infer_binary<kBool, logical_xor>, each<1>},
+    {"And", infer_binary<kBool, logical_and>, each<1>},
+    {"Equal", infer_binary<kNumericTypes | kBool | kString, equal>, each<1>},
+    {"Greater", infer_binary<kNumericTypes, greater>, each<1>},
+    {"GreaterOrEqual", infer_binary<kNumericTypes, greater_or_equal>, each<1>},
+    {"Less", infer_binary<kNumericTypes, less>, each<1>},
+    {"LessOrEqual", infer_binary<kNumericTypes, less_or_equal>, each<1>},
+    {"Not", infer_not, each<1>},
+    {"Or", infer_binary<kBool, logical_or>, each<1>},
 };
 
 }  // namespace
 
-std::span<const InferRule> logical_rules() { return kRules; }
+std::span<const OpRule> logical_rules() { return kRules; }
 
 }  // namespace ferry

@@ -39,13 +39,13 @@ void infer_loss(InferContext& context, int outputs) {
 void infer_negative_log_likelihood(InferContext& context) { infer_loss(context, 1); }
 void infer_softmax_cross_entropy(InferContext& context) { infer_loss(context, 2); }
 
-constexpr InferRule kRules[] = {
-    {"NegativeLogLikelihoodLoss", infer_negative_log_likelihood},
-    {"SoftmaxCrossEntropyLoss", infer_softmax_cross_entropy},
+constexpr OpRule kRules[] = {
+    {"NegativeLogLikelihoodLoss", infer_negative_log_likelihood, each<1>},
+    {"SoftmaxCrossEntropyLoss", infer_softmax_cross_entropy, each<1>},
 };
 
 }  // namespace
 
-std::span<const InferRule> math_loss_rules() { return kRules; }
+std::span<const OpRule> math_loss_rules() { return kRules; }
 
 }  // namespace ferry

@@ -67,9 +67,9 @@ void infer_gemm(InferContext& context) {
   context.set_output(0, dtype, std::move(result));
 }
 
-constexpr InferRule kRules[] = {
-    {"Gemm", infer_gemm},
-    {"MatMul", infer_matmul},
+constexpr OpRule kRules[] = {
+    {.op = "Gemm", .infer = infer_gemm, .flops = gemm_flops, .takes_activation = true},
+    {.op = "MatMul", .infer = infer_matmul, .flops = matmul_flops, .takes_activation = true},
 };
 
 }  // namespace
@@ -90,6 +90,6 @@ Dims matmul_shape(const InferContext& context, Dims a, Dims b) {
   return result;
 }
 
-std::span<const InferRule> math_matrix_rules() { return kRules; }
+std::span<const OpRule> math_matrix_rules() { return kRules; }
 
 }  // namespace ferry

@@ -1,6 +1,7 @@
 // Normalisation, dropout and the pools.
 #include <algorithm>
 
+#include "graph/ops/identity.h"
 #include "graph/ops/rules.h"
 #include "graph/ops/window.h"
 
@@ -130,21 +131,32 @@ void infer_global_pool(InferContext& context) {
   context.set_output(0, context.dtype(0), std::move(shape));
 }
 
-constexpr InferRule kRules[] = {
-    {"AveragePool", infer_average_pool},
-    {"BatchNormalization", infer_batch_normalization},
-    {"Dropout", infer_dropout},
-    {"Flatten", infer_flatten},
-    {"GlobalAveragePool", infer_global_pool},
-    {"GlobalLpPool", infer_global_pool},
-    {"GlobalMaxPool", infer_global_pool},
-    {"LayerNormalization", infer_layer_normalization},
-    {"LpPool", infer_average_pool},
-    {"MaxPool", infer_max_pool},
+constexpr OpRule kRules[] = {
+    {.op = "AveragePool", .infer = infer_average_pool, .flops = pool_flops, .rank = RankRule::same},
+    {.op = "BatchNormalization",
+     .infer = infer_batch_normalization,
+     .flops = each<2>,
+     .rank = RankRule::same},
+    {.op = "Dropout",
+     .infer = infer_dropout,
+     .flops = each<1>,
+     .rank = RankRule::same,
+     .random = true,
+     .gives_input = dropout_gives_input},
+    {.op = "Flatten", .infer = infer_flatten, .flops = moves_bytes, .traffic = Traffic::view},
+    {.op = "GlobalAveragePool",
+     .infer = infer_global_pool,
+     .flops = each_input,
+     .rank = RankRule::same},
+    {"GlobalLpPool", infer_global_pool, each<1>},
+    {"GlobalMaxPool", infer_global_pool, each_input},
+    {"LayerNormalization", infer_layer_normalization, each<8>},
+    {"LpPool", infer_average_pool, each<1>},
+    {.op = "MaxPool", .infer = infer_max_pool, .flops = pool_flops, .rank = RankRule::same},
 };
 
 }  // namespace
 
-std::span<const InferRule> nn_rules() { return kRules; }
+std::span<const OpRule> nn_rules() { return kRules; }
 
 }  // namespace ferry

@@ -145,13 +145,13 @@ void infer_rotary_embedding(InferContext& context) {
   context.set_output(0, dtype, context.shape(0));
 }
 
-constexpr InferRule kRules[] = {
-    {"Attention", infer_attention},
-    {"RotaryEmbedding", infer_rotary_embedding},
+constexpr OpRule kRules[] = {
+    {"Attention", infer_attention, attention_flops},
+    {"RotaryEmbedding", infer_rotary_embedding, each<1>},
 };
 
 }  // namespace
 
-std::span<const InferRule> nn_attention_rules() { return kRules; }
+std::span<const OpRule> nn_attention_rules() { return kRules; }
 
 }  // namespace ferry

@@ -132,9 +132,16 @@ void infer_conv_transpose(InferContext& context) {
   context.set_output(0, dtype, std::move(shape));
 }
 
-constexpr InferRule kRules[] = {
-    {"Conv", infer_conv},
-    {"ConvTranspose", infer_conv_transpose},
+constexpr OpRule kRules[] = {
+    {.op = "Conv",
+     .infer = infer_conv,
+     .flops = conv_flops,
+     .rank = RankRule::same,
+     .takes_activation = true},
+    {.op = "ConvTranspose",
+     .infer = infer_conv_transpose,
+     .flops = conv_transpose_flops,
+     .takes_activation = true},
 };
 
 }  // namespace
@@ -198,6 +205,6 @@ Dims window_shape(const InferContext& context, const Dims& kernel, bool ceil_mod
   return shape;
 }
 
-std::span<const InferRule> nn_conv_rules() { return kRules; }
+std::span<const OpRule> nn_conv_rules() { return kRules; }
 
 }  // namespace ferry

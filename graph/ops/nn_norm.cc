@@ -81,17 +81,17 @@ void infer_lrn(InferContext& context) {
   same_as_input(context);
 }
 
-constexpr InferRule kRules[] = {
-    {"GroupNormalization", infer_channel_normalization},
-    {"InstanceNormalization", infer_channel_normalization},
-    {"LRN", infer_lrn},
-    {"LpNormalization", infer_lp_normalization},
-    {"MeanVarianceNormalization", infer_mean_variance},
-    {"RMSNormalization", infer_rms_normalization},
+constexpr OpRule kRules[] = {
+    {"GroupNormalization", infer_channel_normalization, each<8>},
+    {"InstanceNormalization", infer_channel_normalization, each<8>},
+    {"LRN", infer_lrn, each<1>},
+    {"LpNormalization", infer_lp_normalization, each<1>},
+    {"MeanVarianceNormalization", infer_mean_variance, each<1>},
+    {"RMSNormalization", infer_rms_normalization, each<6>},
 };
 
 }  // namespace
 
-std::span<const InferRule> nn_norm_rules() { return kRules; }
+std::span<const OpRule> nn_norm_rules() { return kRules; }
 
 }  // namespace ferry

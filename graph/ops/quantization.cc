@@ -192,18 +192,27 @@ void infer_qlinear_conv(InferContext& context) {
   context.set_output(0, context.dtype(7), std::move(shape));
 }
 
-constexpr InferRule kRules[] = {
-    {"ConvInteger", infer_conv_integer},
-    {"DequantizeLinear", infer_dequantize},
-    {"DynamicQuantizeLinear", infer_dynamic_quantize},
-    {"MatMulInteger", infer_matmul_integer},
-    {"QLinearConv", infer_qlinear_conv},
-    {"QLinearMatMul", infer_qlinear_matmul},
-    {"QuantizeLinear", infer_quantize},
+constexpr OpRule kRules[] = {
+    {"ConvInteger", infer_conv_integer, conv_flops},
+    {"DequantizeLinear", infer_dequantize, each<1>},
+    {.op = "DynamicQuantizeLinear",
+     .infer = infer_dynamic_quantize,
+     .flops = each<1>,
+     .fixed_float32 = {0}},
+    {"MatMulInteger", infer_matmul_integer, matmul_flops},
+    {.op = "QLinearConv",
+     .infer = infer_qlinear_conv,
+     .flops = conv_flops,
+     .fixed_float32 = {1, 4, 6}},
+    {.op = "QLinearMatMul",
+     .infer = infer_qlinear_matmul,
+     .flops = matmul_flops,
+     .fixed_float32 = {1, 4, 6}},
+    {"QuantizeLinear", infer_quantize, each<1>},
 };
 
 }  // namespace
 
-std::span<const InferRule> quantization_rules() { return kRules; }
+std::span<const OpRule> quantization_rules() { return kRules; }
 
 }  // namespace ferry

@@ -75,23 +75,28 @@ void infer_arg(InferContext& context) {
                                    context.attributes().get_int("keepdims") != 0));
 }
 
-constexpr InferRule kRules[] = {
-    {"ArgMax", infer_arg},
-    {"ArgMin", infer_arg},
-    {"ReduceL1", infer_reduce<kWideTypes>},
-    {"ReduceL2", infer_reduce<kWideTypes>},
-    {"ReduceLogSum", infer_reduce<kWideTypes>},
-    {"ReduceLogSumExp", infer_reduce<kWideTypes>},
-    {"ReduceMax", infer_reduce<kWideTypes | TypeSet{int8, uint8, boolean}>},
-    {"ReduceMean", infer_reduce<kWideTypes>},
-    {"ReduceMin", infer_reduce<kWideTypes | TypeSet{int8, uint8, boolean}>},
-    {"ReduceProd", infer_reduce_prod},
-    {"ReduceSum", infer_reduce<kWideTypes>},
-    {"ReduceSumSquare", infer_reduce<kWideTypes>},
+constexpr OpRule reduction(std::string_view op, void (*infer)(InferContext&),
+                           double (*flops)(const NodeSizes&)) {
+  return {.op = op, .infer = infer, .flops = flops, .rank = RankRule::reduced};
+}
+
+constexpr OpRule kRules[] = {
+    {"ArgMax", infer_arg, each<1>},
+    {"ArgMin", infer_arg, each<1>},
+    reduction("ReduceL1", infer_reduce<kWideTypes>, each<1>),
+    reduction("ReduceL2", infer_reduce<kWideTypes>, each<1>),
+    reduction("ReduceLogSum", infer_reduce<kWideTypes>, each<1>),
+    reduction("ReduceLogSumExp", infer_reduce<kWideTypes>, each<1>),
+    reduction("ReduceMax", infer_reduce<kWideTypes | TypeSet{int8, uint8, boolean}>, each_input),
+    reduction("ReduceMean", infer_reduce<kWideTypes>, each_input),
+    reduction("ReduceMin", infer_reduce<kWideTypes | TypeSet{int8, uint8, boolean}>, each_input),
+    reduction("ReduceProd", infer_reduce_prod, each_input),
+    reduction("ReduceSum", infer_reduce<kWideTypes>, each_input),
+    reduction("ReduceSumSquare", infer_reduce<kWideTypes>, each<1>),
 };
 
 }  // namespace
 
-std::span<const InferRule> reduction_rules() { return kRules; }
+std::span<const OpRule> reduction_rules() { return kRules; }
 
 }  // namespace ferry

@@ -68,12 +68,12 @@ void infer_lstm(InferContext& context) {
   context.set_output(2, dtype, state);
 }
 
-constexpr InferRule kRules[] = {
-    {"LSTM", infer_lstm},
+constexpr OpRule kRules[] = {
+    {"LSTM", infer_lstm, recurrent_flops},
 };
 
 }  // namespace
 
-std::span<const InferRule> rnn_rules() { return kRules; }
+std::span<const OpRule> rnn_rules() { return kRules; }
 
 }  // namespace ferry

@@ -7,28 +7,30 @@
 
 #include "core/type_set.h"
 #include "graph/infer.h"
+#include "graph/ops/cost.h"
+#include "graph/ops/op.h"
 
 // What the rule files share: the families and the checks that most rules begin with.
 // Every check lets facts pass that are not known yet, and fails with a sentence otherwise.
 namespace ferry {
 
-std::span<const InferRule> controlflow_rules();
-std::span<const InferRule> generator_rules();
-std::span<const InferRule> logical_rules();
-std::span<const InferRule> math_rules();
-std::span<const InferRule> math_loss_rules();
-std::span<const InferRule> math_matrix_rules();
-std::span<const InferRule> nn_rules();
-std::span<const InferRule> nn_attention_rules();
-std::span<const InferRule> nn_conv_rules();
-std::span<const InferRule> nn_norm_rules();
-std::span<const InferRule> quantization_rules();
-std::span<const InferRule> reduction_rules();
-std::span<const InferRule> rnn_rules();
-std::span<const InferRule> tensor_rules();
-std::span<const InferRule> tensor_index_rules();
-std::span<const InferRule> tensor_layout_rules();
-std::span<const InferRule> tensor_scatter_rules();
+std::span<const OpRule> controlflow_rules();
+std::span<const OpRule> generator_rules();
+std::span<const OpRule> logical_rules();
+std::span<const OpRule> math_rules();
+std::span<const OpRule> math_loss_rules();
+std::span<const OpRule> math_matrix_rules();
+std::span<const OpRule> nn_rules();
+std::span<const OpRule> nn_attention_rules();
+std::span<const OpRule> nn_conv_rules();
+std::span<const OpRule> nn_norm_rules();
+std::span<const OpRule> quantization_rules();
+std::span<const OpRule> reduction_rules();
+std::span<const OpRule> rnn_rules();
+std::span<const OpRule> tensor_rules();
+std::span<const OpRule> tensor_index_rules();
+std::span<const OpRule> tensor_layout_rules();
+std::span<const OpRule> tensor_scatter_rules();
 
 inline constexpr TypeSet kFloat8Types{float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz};
 // Every element type there is.

@@ -1,6 +1,7 @@
 // Elementwise operators that ONNX files under tensor, and reshaping: the element count stays.
 #include <algorithm>
 
+#include "graph/ops/identity.h"
 #include "graph/ops/rules.h"
 
 namespace ferry {
@@ -251,15 +252,36 @@ void infer_size(InferContext& context) {
   if (context.shape(0)) context.set_contents(0, {product(*context.shape(0))});
 }
 
-constexpr InferRule kRules[] = {
-    {"Cast", infer_cast},           {"Identity", infer_identity}, {"CastLike", infer_cast_like},
-    {"IsInf", infer_is_nan},        {"IsNaN", infer_is_nan},      {"Reshape", infer_reshape},
-    {"Shape", infer_shape},         {"Size", infer_size},         {"Squeeze", infer_squeeze},
-    {"Unsqueeze", infer_unsqueeze}, {"Where", infer_where},       {kCopyOp, infer_identity},
+constexpr OpRule kRules[] = {
+    {.op = "Cast",
+     .infer = infer_cast,
+     .flops = moves_bytes,
+     .rank = RankRule::same,
+     .gives_input = same_dtype},
+    {.op = "Identity",
+     .infer = infer_identity,
+     .flops = moves_bytes,
+     .traffic = Traffic::view,
+     .rank = RankRule::same,
+     .gives_input = always_gives_input},
+    {"CastLike", infer_cast_like, each<1>},
+    {"IsInf", infer_is_nan, each<1>},
+    {"IsNaN", infer_is_nan, each<1>},
+    {.op = "Reshape",
+     .infer = infer_reshape,
+     .flops = moves_bytes,
+     .traffic = Traffic::view,
+     .gives_input = same_shape},
+    {.op = "Shape", .infer = infer_shape, .flops = moves_bytes, .traffic = Traffic::output},
+    {.op = "Size", .infer = infer_size, .flops = moves_bytes, .traffic = Traffic::output},
+    {.op = "Squeeze", .infer = infer_squeeze, .flops = moves_bytes, .traffic = Traffic::view},
+    {.op = "Unsqueeze", .infer = infer_unsqueeze, .flops = moves_bytes, .traffic = Traffic::view},
+    {"Where", infer_where, each<1>},
+    {.op = kCopyOp, .infer = infer_identity, .flops = moves_bytes, .is_copy = true},
 };
 
 }  // namespace
 
-std::span<const InferRule> tensor_rules() { return kRules; }
+std::span<const OpRule> tensor_rules() { return kRules; }
 
 }  // namespace ferry

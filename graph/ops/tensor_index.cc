@@ -196,14 +196,16 @@ void infer_nonzero(InferContext& context) {
   context.set_output(0, int64, std::move(shape));
 }
 
-constexpr InferRule kRules[] = {
-    {"Gather", infer_gather},      {"GatherElements", infer_gather_elements},
-    {"GatherND", infer_gather_nd}, {"NonZero", infer_nonzero},
-    {"Slice", infer_slice},
+constexpr OpRule kRules[] = {
+    {"Gather", infer_gather, moves_bytes},
+    {"GatherElements", infer_gather_elements, moves_bytes},
+    {"GatherND", infer_gather_nd, moves_bytes},
+    {"NonZero", infer_nonzero, each<1>},
+    {"Slice", infer_slice, moves_bytes},
 };
 
 }  // namespace
 
-std::span<const InferRule> tensor_index_rules() { return kRules; }
+std::span<const OpRule> tensor_index_rules() { return kRules; }
 
 }  // namespace ferry

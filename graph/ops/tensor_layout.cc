@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/ops/identity.h"
 #include "graph/ops/rules.h"
 
 namespace ferry {
@@ -347,14 +348,18 @@ void infer_resize(InferContext& context) {
   context.set_output(0, dtype, std::move(shape));
 }
 
-constexpr InferRule kRules[] = {
-    {"Concat", infer_concat},       {"Expand", infer_expand}, {"Pad", infer_pad},
-    {"Resize", infer_resize},       {"Split", infer_split},   {"Tile", infer_tile},
-    {"Transpose", infer_transpose},
+constexpr OpRule kRules[] = {
+    {.op = "Concat", .infer = infer_concat, .flops = moves_bytes, .gives_input = has_one_input},
+    {.op = "Expand", .infer = infer_expand, .flops = moves_bytes, .gives_input = same_shape},
+    {"Pad", infer_pad, moves_bytes},
+    {.op = "Resize", .infer = infer_resize, .flops = each<1>, .fixed_float32 = {1, 2}},
+    {"Split", infer_split, moves_bytes},
+    {"Tile", infer_tile, moves_bytes},
+    {.op = "Transpose", .infer = infer_transpose, .flops = moves_bytes, .gives_input = keeps_order},
 };
 
 }  // namespace
 
-std::span<const InferRule> tensor_layout_rules() { return kRules; }
+std::span<const OpRule> tensor_layout_rules() { return kRules; }
 
 }  // namespace ferry

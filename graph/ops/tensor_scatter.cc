@@ -212,21 +212,21 @@ void infer_reverse_sequence(InferContext& context) {
   context.set_output(0, context.dtype(0), context.shape(0));
 }
 
-constexpr InferRule kRules[] = {
-    {"Compress", infer_compress},
-    {"DepthToSpace", infer_depth_to_space},
-    {"EyeLike", infer_eye_like},
-    {"OneHot", infer_one_hot},
-    {"ReverseSequence", infer_reverse_sequence},
-    {"ScatterElements", infer_scatter_elements},
-    {"ScatterND", infer_scatter_nd},
-    {"SpaceToDepth", infer_space_to_depth},
-    {"TopK", infer_top_k},
-    {"Trilu", infer_trilu},
+constexpr OpRule kRules[] = {
+    {"Compress", infer_compress, each<1>},
+    {"DepthToSpace", infer_depth_to_space, each<1>},
+    {"EyeLike", infer_eye_like, each<1>},
+    {"OneHot", infer_one_hot, each<1>},
+    {"ReverseSequence", infer_reverse_sequence, each<1>},
+    {"ScatterElements", infer_scatter_elements, each<1>},
+    {"ScatterND", infer_scatter_nd, each<1>},
+    {"SpaceToDepth", infer_space_to_depth, each<1>},
+    {"TopK", infer_top_k, each<1>},
+    {"Trilu", infer_trilu, each<1>},
 };
 
 }  // namespace
 
-std::span<const InferRule> tensor_scatter_rules() { return kRules; }
+std::span<const OpRule> tensor_scatter_rules() { return kRules; }
 
 }  // namespace ferry
