@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/nearest.h"
 #include "core/storage.h"
+#include "core/type_set.h"
 #include "devices/copy.h"
 #include "executor/evaluator.h"
 #include "executor/facts.h"
@@ -448,10 +449,12 @@ Model& Model::to(const Placement& placement) {
 }
 
 Model& Model::to(DType dtype) {
-  if (!is_floating(dtype)) {
-    throw Error(ErrorCode::invalid_argument,
-                "a model converts to floating types only, as a PyTorch module does; " +
-                    std::string(to_string(dtype)) + " is not one.");
+  if (!kFloatTypes.contains(dtype)) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        "a model converts to floating types only (float64, float32, float16, bfloat16), as a "
+        "PyTorch module does; " +
+            std::string(to_string(dtype)) + " is not one.");
   }
   try {
     impl_->graph = with_dtype(impl_->graph, dtype);
