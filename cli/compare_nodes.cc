@@ -14,7 +14,7 @@ class PlacedGraph {
  public:
   explicit PlacedGraph(const Graph& graph) : graph_(graph) {
     for (const NodeId id : graph.order()) {
-      if (graph.node(id).op == kCopyOp) continue;
+      if (graph.node(id).is_copy()) continue;
       order_.push_back(id);
       by_name_[graph.node(id).name] = id;
     }
@@ -29,8 +29,8 @@ class PlacedGraph {
   const std::vector<ValueId>& outputs() const { return graph_.outputs(); }
   // The value's name, of a copy its source's.
   const std::string& name_of(ValueId id) const {
-    for (NodeId maker = graph_.value(id).producer;
-         maker != kNoNode && graph_.node(maker).op == kCopyOp; maker = graph_.value(id).producer) {
+    for (NodeId maker = graph_.value(id).producer; maker != kNoNode && graph_.node(maker).is_copy();
+         maker = graph_.value(id).producer) {
       id = graph_.node(maker).inputs[0];
     }
     return graph_.value(id).name;

@@ -22,10 +22,6 @@ constexpr ActivationForm kForms[] = {
 
 }  // namespace
 
-bool takes_activation(std::string_view op) {
-  return op == "Conv" || op == "ConvTranspose" || op == "Gemm" || op == "MatMul";
-}
-
 std::span<const ActivationForm> activation_forms() { return kForms; }
 
 std::optional<Activation> find_activation(const Attributes& attributes) {

@@ -7,7 +7,8 @@
 
 #include "graph/attributes.h"
 
-// The activation that Conv, ConvTranspose, Gemm or MatMul applies to every element of its result.
+// The activation that Conv, ConvTranspose, Gemm or MatMul (OpRule::takes_activation) applies to
+// every element of its result.
 //
 // In the IR it is two attributes of that node, named as com.microsoft's fused operators name them:
 // `activation`, one of the names below, and `activation_params`, its numbers in order. Only the
@@ -36,9 +37,6 @@ struct Activation {
 
   friend bool operator==(const Activation&, const Activation&) = default;
 };
-
-// Whether the operator is one of the four.
-bool takes_activation(std::string_view op);
 
 struct ActivationForm {
   std::string_view name;  // the operator's, "FastGelu" for Gelu by tanh

@@ -198,7 +198,7 @@ class Verifier {
   }
 
   static std::string describe(const Node& node) {
-    return "node '" + node.name + "' (" + node.op + ")";
+    return "node '" + node.name + "' (" + node.op.name() + ")";
   }
 
   void check_node(NodeId id) {
@@ -209,7 +209,7 @@ class Verifier {
       check_device(node, input);
     }
     if (node.attributes.has("activation_params") &&
-        (!takes_activation(node.op) || !find_activation(node.attributes))) {
+        (!node.op.rule().takes_activation || !find_activation(node.attributes))) {
       fail(describe(node) + " has an activation that it does not take");
     }
     for (const ValueId capture : node.captures) require_readable(capture, &node);
@@ -234,7 +234,7 @@ class Verifier {
 
   void check_device(const Node& node, ValueId input) const {
     const Value& value = graph_.value(input);
-    if (node.op == kCopyOp) {
+    if (node.is_copy()) {
       if (value.device == graph_.value(node.outputs[0]).device) {
         fail(describe(node) + " copies '" + value.name + "' to the device that it is on");
       }
@@ -272,8 +272,8 @@ void print(const Graph& graph, const std::string& indent, std::string& out) {
   }
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    std::string text =
-        "  " + list(node.outputs, typed) + " = " + node.op + "(" + list(node.inputs, name_of) + ")";
+    std::string text = "  " + list(node.outputs, typed) + " = " + node.op.name() + "(" +
+                       list(node.inputs, name_of) + ")";
     std::string attributes;
     for (const auto& [key, value] : node.attributes.items()) {
       attributes += (attributes.empty() ? "" : ", ") + key + "=" + to_string(value);

@@ -13,12 +13,13 @@
 #include "ferry/tensor.h"
 #include "graph/attributes.h"
 #include "graph/dim.h"
+#include "graph/ops/op.h"
 
 // The IR: what the importer makes, rewrites and placement change, and the executor lowers.
 //
 // One form per operator: the importer settles versions, so a node's `op` is the ONNX name alone
 // ("Conv"; other domains carry theirs, "com.microsoft.FusedMatMul", "ai.onnx.ml.Scaler") and its
-// attributes and inputs are those of the newest version that Ferry knows. graph/infer/ documents
+// attributes and inputs are those of the newest version that Ferry knows. graph/ops/ documents
 // the form of each operator beside its rule.
 namespace ferry {
 
@@ -58,18 +59,20 @@ struct Value {
 class Graph;
 
 struct Node {
-  std::string op;    // "Conv"; see above
+  Operator op;       // "Conv"; see above
   std::string name;  // path in the model, unique: "/encoder/attn/MatMul", "/loop/body/Add"
   Attributes attributes;
   std::vector<ValueId> inputs;   // kNoValue where an optional input is absent
   std::vector<ValueId> outputs;  // kNoValue where an optional output is not wanted
-  // If: {then_branch, else_branch}; Loop and Scan: {body}. Empty otherwise.
+  // If: {then_branch, else_branch}; Loop and Scan: {body}. Empty otherwise (OpRule::bodies).
   std::vector<std::shared_ptr<Graph>> bodies;
   // Outer values that the bodies read; body->captures()[i] is its name inside each body. They count
   // as inputs of this node for every analysis.
   std::vector<ValueId> captures;
   Device device;                     // cpu until placement
   std::vector<std::string> sources;  // the ONNX node names that this node came from
+
+  bool is_copy() const { return op.rule().is_copy; }
 };
 
 // Operator of the copies that placement inserts: one input, one output on another device.

@@ -1,11 +1,11 @@
 #include "graph/registered.h"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 
 #include "ferry/error.h"
+#include "graph/ops/cost.h"
 
 namespace ferry {
 namespace {
@@ -45,16 +45,8 @@ std::vector<const RegisteredOperator*> registered_operators() {
   return out;
 }
 
-bool is_deterministic(std::string_view op) {
-  constexpr std::string_view kRandom[] = {"Bernoulli",        "Multinomial",   "RandomNormal",
-                                          "RandomNormalLike", "RandomUniform", "RandomUniformLike"};
-  if (std::ranges::find(kRandom, op) != std::end(kRandom)) return false;
-  const RegisteredOperator* registered = find_registered(op);
-  return registered == nullptr || registered->definition.deterministic;
-}
-
 void infer_registered(InferContext& context) {
-  const RegisteredOperator* entry = find_registered(context.node().op);
+  const RegisteredOperator* entry = context.node().op.rule().registered;
   OperatorInference inference(context);
   call_registered([&] { entry->definition.infer(inference); });
   for (int i = 0; i < context.output_count(); ++i) {
@@ -63,6 +55,14 @@ void infer_registered(InferContext& context) {
                   "the operator's shape rule did not set output " + std::to_string(i) + ".");
     }
   }
+}
+
+OpRule rule_of(const RegisteredOperator& entry) {
+  return {.op = entry.op,
+          .infer = infer_registered,
+          .flops = each<1>,
+          .random = !entry.definition.deterministic,
+          .registered = &entry};
 }
 
 // ---- attributes ---------------------------------------------------------------------------------

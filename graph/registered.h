@@ -8,7 +8,8 @@
 
 #include "ferry/error.h"
 #include "ferry/operator.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
+#include "graph/ops/op.h"
 
 // The operators that the application registered (ferry/operator.h), as the folders that read models
 // and run them see them. Entries are never removed, so pointers to them stay valid. Thread-safe.
@@ -17,7 +18,7 @@ namespace ferry {
 struct RegisteredOperator {
   OperatorDefinition definition;
   std::string op;  // its name in the IR, "my.domain.Scale"
-  InferRule rule;  // calls definition.infer
+  OpRule rule;     // calls definition.infer
 };
 
 // Throws Error invalid_argument when the name is taken.
@@ -27,9 +28,8 @@ void add_registered(std::unique_ptr<const RegisteredOperator> entry);
 const RegisteredOperator* find_registered(std::string_view op);
 std::vector<const RegisteredOperator*> registered_operators();  // in order of name
 
-// Whether equal inputs give equal outputs: not for random operators, and registered ones that say
-// so.
-bool is_deterministic(std::string_view op);
+// What `entry.rule` is to be, once the rest is there.
+OpRule rule_of(const RegisteredOperator& entry);
 
 // definition.infer, with what it forgets and throws turned into Errors.
 void infer_registered(InferContext& context);

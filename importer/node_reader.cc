@@ -177,20 +177,7 @@ const Value& NodeReader::value(int i) const { return scope_.graph().value(node_.
 
 std::optional<int64_t> NodeReader::rank(int i) const {
   // Inference comes later; what nearly always stands between a value of known rank and a node that
-  // asks are operators that keep the rank of their first input.
-  constexpr std::string_view kKeepRank[] = {"AveragePool",
-                                            "BatchNormalization",
-                                            "Cast",
-                                            "Clip",
-                                            "Conv",
-                                            "Dropout",
-                                            "GlobalAveragePool",
-                                            "Identity",
-                                            "LeakyRelu",
-                                            "MaxPool",
-                                            "Relu",
-                                            "Sigmoid",
-                                            "Tanh"};
+  // asks are operators whose RankRule is known.
   constexpr int kFarthest = 64;
   const Graph& graph = scope_.graph();
   ValueId at = node_.inputs[i];
@@ -200,14 +187,14 @@ std::optional<int64_t> NodeReader::rank(int i) const {
     if (value.type.shape) return static_cast<int64_t>(value.type.shape->size()) - dropped;
     if (value.producer == kNoNode || value.producer_output != 0) return std::nullopt;
     const Node& node = graph.node(value.producer);
-    if (node.op.starts_with("Reduce")) {
+    const RankRule rule = node.op.rule().rank;
+    if (rule == RankRule::open) return std::nullopt;
+    if (rule == RankRule::reduced) {
       if (node.attributes.get_int("keepdims") == 0) {
         const Tensor* axes = node.inputs.size() > 1 ? constant_of(node.inputs[1]) : nullptr;
         if (axes == nullptr) return std::nullopt;
         dropped += axes->numel();
       }
-    } else if (std::ranges::find(kKeepRank, node.op) == std::end(kKeepRank)) {
-      return std::nullopt;
     }
     at = node.inputs[0];
   }

@@ -238,7 +238,7 @@ void refuse_fallback(const Graph& graph, const PlacementRequest& request,
                         request.device.str() + ", and no fallback was allowed:";
   for (size_t i = 0; i < fallen.size() && i < kListed; ++i) {
     const Decision& decision = decisions.at(fallen[i]->name);
-    message += "\n  " + fallen[i]->name + " (" + fallen[i]->op +
+    message += "\n  " + fallen[i]->name + " (" + fallen[i]->op.name() +
                "): " + std::string(to_string(decision.reason)) +
                (decision.detail.empty() ? "" : ", " + decision.detail);
   }

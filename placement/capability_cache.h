@@ -15,7 +15,7 @@ class CapabilityCache : public Capability {
   explicit CapabilityCache(const Capability& capability) : capability_(capability) {}
 
   NodeCapability ask(const Graph& graph, const Node& node, Device device) const override {
-    if (node.op == kCopyOp) return capability_.ask(graph, node, device);
+    if (node.is_copy()) return capability_.ask(graph, node, device);
     auto& answers = answers_[node.name];
     const auto at = answers.find(device);
     if (at != answers.end()) return at->second;

@@ -224,7 +224,7 @@ WeightHomes weight_homes(const Graph& graph) {
   };
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    if (node.op != kCopyOp) add(node.inputs);
+    if (!node.is_copy()) add(node.inputs);
     add(node.captures);
     for (const auto& body : node.bodies) out.merge(weight_homes(*body));
   }
@@ -238,10 +238,10 @@ void elide_copies(Graph& graph) {
   }
   const std::vector<NodeId> order = graph.order();
   for (const NodeId id : order) {
-    if (graph.node(id).op != kCopyOp) continue;
+    if (!graph.node(id).is_copy()) continue;
     const ValueId source = graph.node(id).inputs[0], copy = graph.node(id).outputs[0];
     const NodeId producer = graph.value(source).producer;
-    if (producer == kNoNode || graph.node(producer).op != kCopyOp) continue;
+    if (producer == kNoNode || !graph.node(producer).is_copy()) continue;
     const ValueId origin = graph.node(producer).inputs[0];
     if (graph.value(origin).device == graph.value(copy).device) graph.replace_uses(copy, origin);
   }
@@ -252,7 +252,7 @@ void elide_copies(Graph& graph) {
   bool any = false;
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
     const Node& node = graph.node(*it);
-    if (node.op != kCopyOp) continue;
+    if (!node.is_copy()) continue;
     const ValueId copy = node.outputs[0];
     if (readers[copy] > 0 || graph.is_output(copy)) continue;
     --readers[node.inputs[0]];

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "graph/graph.h"
 #include "placement/assumed_sizes.h"

@@ -116,7 +116,7 @@ class Fitting {
     bool found = false;
     for (const NodeId id : graph.order()) {
       const Node& node = graph.node(id);
-      if (node.op == kCopyOp) continue;
+      if (node.is_copy()) continue;
       bool reads_stream = false;
       for (const ValueId input : node.inputs) {
         reads_stream = reads_stream || (input != kNoValue && streamed_source(graph, input));
@@ -135,7 +135,7 @@ class Fitting {
 
   static const Value* streamed_source(const Graph& graph, ValueId id) {
     const NodeId producer = graph.value(id).producer;
-    if (producer == kNoNode || graph.node(producer).op != kCopyOp) return nullptr;
+    if (producer == kNoNode || !graph.node(producer).is_copy()) return nullptr;
     const Value& source = graph.value(graph.node(producer).inputs[0]);
     return source.is_constant() ? &source : nullptr;
   }
@@ -222,7 +222,7 @@ class Fitting {
     const Graph& graph = best.placed.graph;
     for (const NodeId id : graph.order()) {
       const Node& node = graph.node(id);
-      if (node.op != kCopyOp || !graph.value(node.inputs[0]).is_constant()) continue;
+      if (!node.is_copy() || !graph.value(node.inputs[0]).is_constant()) continue;
       candidates.push_back({&graph.value(node.inputs[0]), node.device});
     }
     std::ranges::stable_sort(candidates, [](const Candidate& a, const Candidate& b) {
@@ -246,7 +246,7 @@ class Fitting {
       const Device there = facts_.costs.devices[static_cast<size_t>(device)];
       const auto uses = [&](const Graph& graph) {
         return std::ranges::any_of(graph.order(), [&](NodeId id) {
-          return graph.node(id).device == there && graph.node(id).op != kCopyOp;
+          return graph.node(id).device == there && !graph.node(id).is_copy();
         });
       };
       if (!uses(free.placed.graph) || uses(best.placed.graph)) continue;
@@ -297,7 +297,7 @@ class Fitting {
   static void collect_devices(const Graph& graph, std::map<std::string, Device>& devices) {
     for (const NodeId id : graph.order()) {
       const Node& node = graph.node(id);
-      if (node.op != kCopyOp) devices.emplace(node.name, node.device);
+      if (!node.is_copy()) devices.emplace(node.name, node.device);
       for (const auto& body : node.bodies) collect_devices(*body, devices);
     }
   }
@@ -309,7 +309,7 @@ class Fitting {
     const Graph& graph = best.placed.graph;
     for (const NodeId id : graph.order()) {
       const Node& node = graph.node(id);
-      if (node.op != kCopyOp || !graph.value(node.inputs[0]).is_constant()) continue;
+      if (!node.is_copy() || !graph.value(node.inputs[0]).is_constant()) continue;
       const Value& weight = graph.value(node.inputs[0]);
       const double time = seconds_of(stream_time(weight, facts_.costs.index_of(node.device)));
       streams.insert({weight.constant.storage().get(), node.device});

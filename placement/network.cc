@@ -160,26 +160,13 @@ class Builder {
   const int devices_;
 };
 
-// The size of the first scanned input along its axis.
-int64_t scan_trips(const Graph& graph, const Node& node, AssumedSizes& sizes) {
-  const auto scanned = static_cast<size_t>(node.attributes.get_int("num_scan_inputs"));
-  const auto& shape = graph.value(node.inputs[node.inputs.size() - scanned]).type.shape;
-  if (!shape) return kAssumedTrips;
-  const int64_t axis = node.attributes.get_ints("scan_input_axes")[0];
-  const Dim& size = (*shape)[static_cast<size_t>(axis < 0 ? axis + std::ssize(*shape) : axis)];
-  return std::max<int64_t>(1, sizes.of(size).value_or(kAssumedTrips));
-}
-
 }  // namespace
 
 int64_t trips_of(const Graph& graph, const Node& node, AssumedSizes& sizes) {
-  if (node.op == "If") return 1;
-  if (node.op == "Scan") return scan_trips(graph, node, sizes);
-  const bool counted = node.op == "Loop" && !node.inputs.empty() && node.inputs[0] != kNoValue;
-  if (!counted) return kAssumedTrips;
-  const Tensor& count = graph.value(node.inputs[0]).constant;
-  if (count.numel() != 1 || count.dtype() != DType::int64) return kAssumedTrips;
-  return std::max<int64_t>(1, count.span<int64_t>()[0]);
+  const BodyRule* bodies = node.op.rule().bodies;
+  if (bodies == nullptr) return kAssumedTrips;
+  const std::optional<int64_t> trips = sizes.of(bodies->trips(graph, node));
+  return std::max<int64_t>(1, trips.value_or(kAssumedTrips));
 }
 
 PlacementNetwork network_of(Graph& graph, const NetworkFacts& facts) {

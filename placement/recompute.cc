@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/human.h"
-#include "graph/registered.h"
 #include "placement/cost_model.h"
 #include "placement/placement.h"
 
@@ -73,7 +72,7 @@ class Recomputing {
 
   bool may_compute(const Node& node, Device device, const NodeCapability& there) const {
     const auto decision = decisions_.find(node.name);
-    return decision != decisions_.end() && node.bodies.empty() && is_deterministic(node.op) &&
+    return decision != decisions_.end() && node.bodies.empty() && !node.op.rule().random &&
            there.support.ok && there.read_back == 0 && there.table_bytes == 0 &&
            decision->second.reason != ReasonCode::pinned &&
            (decision->second.allowed >> with_.costs.index_of(device) & 1);

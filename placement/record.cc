@@ -69,7 +69,7 @@ class Recorder {
     for (const NodeId id : graph.order()) {
       const Node& node = graph.node(id);
       record_weights(graph, node);
-      if (node.op == kCopyOp) {
+      if (node.is_copy()) {
         record_copy(graph, node, consumers, scope, when, times);
       } else {
         record_node(graph, node);

@@ -4,7 +4,6 @@
 
 #include "executor/plan/registered_kernel.h"
 #include "ferry/error.h"
-#include "graph/registered.h"
 
 namespace ferry {
 namespace {
@@ -52,17 +51,18 @@ std::span<const KernelFamily> kernels_of(Device device) {
   return device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
 }
 
-const Kernel* kernel_for(Device device, const NodeFacts& node, Support* why) {
-  if (find_registered(node.op) != nullptr) return registered_kernel(device.kind(), node, why);
-  return find_kernel(kernels_of(device), node, why);
+const Kernel* kernel_for(Device device, const Node& node, const NodeFacts& facts, Support* why) {
+  const RegisteredOperator* registered = node.op.rule().registered;
+  if (registered != nullptr) return registered_kernel(*registered, device.kind(), facts, why);
+  return find_kernel(kernels_of(device), facts, why);
 }
 
 NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Device device) const {
   NodeCapability out;
-  if (node.op == kCopyOp) return out;
+  if (node.is_copy()) return out;
   const NodeFacts facts = facts_of(graph, node);
   const Device there = assumed_.contains(device) ? kStandIn : device;
-  const Kernel* kernel = kernel_for(there, facts, &out.support);
+  const Kernel* kernel = kernel_for(there, node, facts, &out.support);
   if (kernel == nullptr) {
     out.support.ok = false;
     return out;

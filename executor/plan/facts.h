@@ -23,9 +23,10 @@ int unsized_output(const Kernel& kernel, const NodeFacts& node);
 // The kernel tables of a device; empty for a device that this machine does not have.
 std::span<const KernelFamily> kernels_of(Device device);
 
-// What runs `node` on `device`: a row of its tables, or of the operators that the application
-// registered. nullptr when there is none, and then `why` says why.
-const Kernel* kernel_for(Device device, const NodeFacts& node, Support* why = nullptr);
+// What runs `node`, of which `facts` are known, on `device`: a row of its tables, or of the
+// operators that the application registered. nullptr when there is none, and then `why` says why.
+const Kernel* kernel_for(Device device, const Node& node, const NodeFacts& facts,
+                         Support* why = nullptr);
 
 // Answers placement's questions from the kernel tables. Copy nodes can run anywhere. A device that
 // is assumed has the tables of the emulated one, which are those of every GPU.

@@ -4,7 +4,7 @@
 #include "executor/plan/plan.h"
 #include "executor/plan/step_prepare.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 // Lowering, in order:
 //  1. Every value gets a slot; inputs, captures and constants have their memory already.
@@ -90,9 +90,9 @@ class Lowering {
   }
 
   bool folded(const Node& node) {
-    return node.op != kCopyOp && std::ranges::all_of(node.outputs, [&](ValueId id) {
-             return id == kNoValue || slot(id).home == SlotHome::constant;
-           });
+    return !node.is_copy() && std::ranges::all_of(node.outputs, [&](ValueId id) {
+      return id == kNoValue || slot(id).home == SlotHome::constant;
+    });
   }
 
   bool concrete(const std::vector<SlotId>& ids) {
@@ -109,7 +109,7 @@ class Lowering {
     step.inputs = node.inputs;
     step.outputs = node.outputs;
     step.captures = node.captures;
-    if (node.op == kCopyOp) {
+    if (node.is_copy()) {
       step.kind = StepKind::copy;
       // A copy is made even where the contents are known already: it is in the placement.
       slot(step.outputs[0]).home = concrete(step.outputs) ? SlotHome::arena : SlotHome::owned;
@@ -118,7 +118,7 @@ class Lowering {
     }
     const NodeFacts facts = facts_of(graph(), node);
     Support why;
-    step.kernel = kernel_for(node.device, facts, &why);
+    step.kernel = kernel_for(node.device, node, facts, &why);
     if (step.kernel == nullptr) {
       throw Error(ErrorCode::unsupported,
                   node.device.str() + " has no kernel for these sizes or types: " +

@@ -164,7 +164,7 @@ class Use {
       const Node& node = graph.node(id);
       const size_t step = step_of == nullptr ? SIZE_MAX : (*step_of)[static_cast<size_t>(id)];
       if (step != SIZE_MAX) now = bytes[step];
-      if (node.op == kCopyOp) continue;
+      if (node.is_copy()) continue;
       steps.push_back(now);
       for (const auto& body : node.bodies) append_steps(*body, nullptr, bytes, now, steps);
     }

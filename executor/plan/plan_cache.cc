@@ -2,7 +2,7 @@
 
 #include "executor/plan/plan.h"
 #include "executor/run/evaluator.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 namespace ferry {
 namespace {

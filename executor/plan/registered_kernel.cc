@@ -9,7 +9,6 @@
 #include "core/storage.h"
 #include "ferry/error.h"
 #include "ferry/operator.h"
-#include "graph/registered.h"
 #include "importer/importer.h"
 #include "importer/ops/rows.h"
 #include "importer/text.h"
@@ -236,8 +235,8 @@ void check_definition(const OperatorDefinition& definition) {
 
 }  // namespace
 
-const Kernel* registered_kernel(DeviceKind kind, const NodeFacts& node, Support* why) {
-  const RegisteredOperator& entry = *find_registered(node.op);
+const Kernel* registered_kernel(const RegisteredOperator& entry, DeviceKind kind,
+                                const NodeFacts& node, Support* why) {
   if (kind != DeviceKind::sim && find(entry.definition, kind, first_dtype(node)) != nullptr) {
     const Rows& rows = rows_of(entry);
     return kind == DeviceKind::cpu ? &rows.cpu : &rows.cuda;
@@ -257,7 +256,7 @@ void register_operator(OperatorDefinition definition) {
   auto entry = std::make_unique<RegisteredOperator>();
   entry->op = operator_name(definition.domain, definition.name);
   entry->definition = std::move(definition);
-  entry->rule = {entry->op, infer_registered};
+  entry->rule = rule_of(*entry);
   add_registered(std::move(entry));
 }
 

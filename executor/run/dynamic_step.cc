@@ -7,7 +7,7 @@
 #include "executor/plan/facts.h"
 #include "executor/plan/step_prepare.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 namespace ferry {
 namespace {
@@ -51,7 +51,7 @@ void DynamicStep::prepare(std::span<const Tensor> inputs, RunScope& scope) {
   infer(inputs);
   facts_ = facts_of(graph_, graph_.node(node_));
   Support why;
-  const Kernel* found = kernel_for(device_, facts_, &why);
+  const Kernel* found = kernel_for(device_, graph_.node(node_), facts_, &why);
   if (found == nullptr) {
     throw Error(ErrorCode::unsupported,
                 device_.str() + " has no kernel for the sizes or types of this run: " +

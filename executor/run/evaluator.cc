@@ -4,7 +4,6 @@
 
 #include "executor/plan/facts.h"
 #include "ferry/error.h"
-#include "graph/registered.h"
 
 namespace ferry {
 namespace {
@@ -54,7 +53,7 @@ class FoldAllocator : public OutputAllocator {
 
 std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
                                                              std::span<const Tensor> inputs) {
-  if (!node.bodies.empty() || !is_deterministic(node.op)) return std::nullopt;
+  if (!node.bodies.empty() || node.op.rule().random) return std::nullopt;
   // A graph of this node alone, whose inputs are the constants.
   Graph graph;
   Node alone = node;
@@ -74,7 +73,7 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
     if (node.outputs[i] != kNoValue) graph.value(graph.node(id).outputs[i]).type = types[i];
   }
   const NodeFacts facts = facts_of(graph, graph.node(id));
-  const Kernel* kernel = kernel_for(Device::cpu(), facts);
+  const Kernel* kernel = kernel_for(Device::cpu(), graph.node(id), facts);
   if (kernel == nullptr || unsized_output(*kernel, facts) >= 0) return std::nullopt;
 
   std::vector<Tensor> outputs(node.outputs.size());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 
 namespace ferry {
 

@@ -365,7 +365,7 @@ void RunState::expect_copies(CopyLedger& ledger) {
   const Graph& graph = *plan_->graph;
   for (const NodeId id : graph.order()) {
     const Node& node = graph.node(id);
-    if (node.op != kCopyOp) continue;
+    if (!node.is_copy()) continue;
     const SlotId source = node.inputs[0];
     const Slot& from = plan_->slots[static_cast<size_t>(source)];
     const Device to = graph.value(node.outputs[0]).device;

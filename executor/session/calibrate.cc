@@ -14,7 +14,7 @@
 #include "executor/plan/facts.h"
 #include "executor/session/model_impl.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "placement/profiles.h"
 
 namespace ferry {

@@ -8,7 +8,7 @@
 #include "executor/run/evaluator.h"
 #include "ferry/error.h"
 #include "ferry/operator.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
@@ -22,7 +22,7 @@ using Missing = std::map<std::string, CheckProblem>;
 
 void add(Missing& missing, const Node& node, Device device, const Support& support) {
   const std::string code(to_string(support.reason));
-  CheckProblem& problem = missing[node.op + " " + code + " " + support.detail];
+  CheckProblem& problem = missing[node.op.name() + " " + code + " " + support.detail];
   if (problem.node.empty()) {
     problem = {code, node.name, node.op,
                device.str() + " cannot run it" +

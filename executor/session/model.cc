@@ -3,13 +3,14 @@
 #include <filesystem>
 #include <ostream>
 
+#include "core/type_set.h"
 #include "executor/plan/facts.h"
 #include "executor/plan/registered_kernel.h"
 #include "executor/run/evaluator.h"
 #include "executor/session/inputs.h"
 #include "executor/session/model_impl.h"
 #include "ferry/error.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
@@ -49,10 +50,10 @@ void require_kernels(const Graph& graph) {
     const NodeFacts facts = facts_of(graph, node);
     Support on_cpu;
     const auto runs_on = [&](Device device, Support* why) {
-      return kernel_for(device, facts, why) != nullptr;
+      return kernel_for(device, node, facts, why) != nullptr;
     };
     if (runs_on(Device::cpu(), &on_cpu)) continue;
-    const bool is_registered = find_registered(node.op) != nullptr;
+    const bool is_registered = node.op.rule().registered != nullptr;
     if (is_registered ? registered_kernel(DeviceKind::cuda, facts, nullptr) != nullptr
                       : runs_on(kStandIn, nullptr)) {
       continue;
@@ -136,10 +137,12 @@ Model& Model::to(const Placement& placement) {
 }
 
 Model& Model::to(DType dtype) {
-  if (!is_floating(dtype)) {
-    throw Error(ErrorCode::invalid_argument,
-                "a model converts to floating types only, as a PyTorch module does; " +
-                    std::string(to_string(dtype)) + " is not one.");
+  if (!kFloatTypes.contains(dtype)) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        "a model converts to floating types only (float64, float32, float16, bfloat16), as a "
+        "PyTorch module does; " +
+            std::string(to_string(dtype)) + " is not one.");
   }
   try {
     Graph converted = with_dtype(impl_->graph, dtype);

@@ -137,7 +137,7 @@ namespace {
 ValueId written_value(const Graph& graph, const std::string& name) {
   const ValueId id = graph.find_value(name);
   if (id == kNoValue || graph.value(id).producer == kNoNode) return kNoValue;
-  const bool is_copy = graph.node(graph.value(id).producer).op == kCopyOp;
+  const bool is_copy = graph.node(graph.value(id).producer).is_copy();
   return is_copy || graph.value(id).type.kind != Type::Kind::tensor ? kNoValue : id;
 }
 

@@ -29,7 +29,7 @@ struct Recordable {
 
 std::string refusal(const Plan& plan, const Step& step) {
   const Node& node = plan.graph->node(step.node);
-  const std::string name = "node '" + node.name + "' (" + node.op + ") ";
+  const std::string name = "node '" + node.name + "' (" + node.op.name() + ") ";
   if (step.body_index >= 0) return name + "runs bodies, whose number only data decides.";
   if (step.kind == StepKind::dynamic) return name + "has sizes that only a run knows.";
   if (!step.host_waits.empty()) return name + "waits on the host for a copy.";

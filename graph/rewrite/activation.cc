@@ -86,7 +86,7 @@ NodeId product_of(const Graph& graph, const Readers& readers, ValueId value, siz
     return kNoNode;
   }
   const Node& product = graph.node(x.producer);
-  const bool is_free = takes_activation(product.op) && !product.attributes.has("activation");
+  const bool is_free = product.op.rule().takes_activation && !product.attributes.has("activation");
   return is_free ? x.producer : kNoNode;
 }
 

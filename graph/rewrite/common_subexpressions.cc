@@ -1,19 +1,15 @@
 #include <algorithm>
 #include <map>
 
-#include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 
 // Common subexpressions:
 //  1. Two nodes with the same operator, inputs and attributes give the same outputs; the readers of
 //     the later one read the earlier one's outputs.
-//  2. Not for operators that are not deterministic, for Dropout, and for operators with bodies, and
-//     not when the later node writes a graph output or the earlier one lacks an output that the
-//     later one has.
+//  2. Not for operators that are random, and for operators with bodies, and not when the later node
+//     writes a graph output or the earlier one lacks an output that the later one has.
 namespace ferry {
 namespace {
-
-bool is_unique(const Node& node) { return node.op == "Dropout" || !is_deterministic(node.op); }
 
 bool may_share(const Graph& graph, const Node& earlier, const Node& later) {
   if (!(earlier.attributes == later.attributes)) return false;
@@ -41,7 +37,7 @@ bool share_common_subexpressions(Graph& graph) {
       }
     }
     for (const auto& body : node.bodies) changed |= share_common_subexpressions(*body);
-    if (!node.bodies.empty() || node.inputs.empty() || is_unique(node)) continue;
+    if (!node.bodies.empty() || node.inputs.empty() || node.op.rule().random) continue;
     auto& candidates = seen[{node.op, node.inputs}];
     const auto twin = std::ranges::find_if(
         candidates, [&](NodeId other) { return may_share(graph, graph.node(other), node); });

@@ -12,7 +12,7 @@ NodeId sole_producer(const Graph& graph, const std::vector<std::vector<NodeId>>&
   if (readers[static_cast<size_t>(value)].size() != 1) return kNoNode;
   const NodeId producer = graph.value(value).producer;
   if (producer == kNoNode) return kNoNode;
-  const bool matches = std::ranges::find(ops, graph.node(producer).op) != ops.end();
+  const bool matches = std::ranges::find(ops, graph.node(producer).op.name()) != ops.end();
   return matches ? producer : kNoNode;
 }
 

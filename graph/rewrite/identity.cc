@@ -4,53 +4,17 @@
 #include "graph/rewrite/rewrite.h"
 
 // Identities: a node that gives its first input unchanged is bypassed.
-//  1. Identity; Dropout without a training mode that is on and without a read mask; Cast to the
-//  dtype
-//     that the input has; Concat of one input; Transpose by 0, 1, 2, ...; Reshape and Expand to the
-//     shape that the input has.
+//  1. OpRule::gives_input says which nodes do (graph/ops/identity.h).
 //  2. Its readers read its input instead.
 //  3. A graph output keeps its node when its input is a graph input, a constant, or an output
-//  itself:
-//     outputs have names and memory of their own.
+//     itself: outputs have names and memory of their own.
 namespace ferry {
 namespace {
 
-bool same_known_shape(const Graph& graph, ValueId a, ValueId b) {
-  const auto& x = graph.value(a).type.shape;
-  const auto& y = graph.value(b).type.shape;
-  return x && y && *x == *y;
-}
-
-bool is_identity_permutation(const std::vector<int64_t>& permutation) {
-  for (size_t i = 0; i < permutation.size(); ++i) {
-    if (permutation[i] != static_cast<int64_t>(i)) return false;
-  }
-  return !permutation.empty();
-}
-
 bool gives_input(const Graph& graph, const Node& node) {
-  const ValueId in = node.inputs.empty() ? kNoValue : node.inputs[0];
-  const ValueId out = node.outputs[0];
-  if (in == kNoValue || out == kNoValue) return false;
-  if (graph.value(in).type.kind != Type::Kind::tensor) return node.op == "Identity";
-  if (node.op == "Identity") return true;
-  if (node.op == "Dropout") {
-    if (node.outputs.size() > 1 && node.outputs[1] != kNoValue) return false;
-    if (node.inputs.size() < 3 || node.inputs[2] == kNoValue) return true;
-    const Tensor& mode = graph.value(node.inputs[2]).constant;
-    return mode.defined() && mode.item() == 0;
-  }
-  if (node.op == "Cast") {
-    const DType from = graph.value(in).type.dtype;
-    return from != DType::undefined && from == graph.value(out).type.dtype;
-  }
-  if (node.op == "Concat") return node.inputs.size() == 1;
-  if (node.op == "Transpose") {
-    const auto* permutation = node.attributes.find<std::vector<int64_t>>("perm");
-    return permutation != nullptr && is_identity_permutation(*permutation);
-  }
-  if (node.op == "Reshape" || node.op == "Expand") return same_known_shape(graph, in, out);
-  return false;
+  const auto rule = node.op.rule().gives_input;
+  if (rule == nullptr || node.inputs.empty()) return false;
+  return node.inputs[0] != kNoValue && node.outputs[0] != kNoValue && rule(graph, node);
 }
 
 // Which value readers of each value shall read.

@@ -56,7 +56,7 @@ constexpr Defaults kDefaults[] = {
 void read_activations(NodeReader& reader) {
   const std::string& direction = reader.attributes().get_string("direction");
   size_t directions = direction == "bidirectional" ? 2 : 1;
-  auto row = std::ranges::find(kDefaults, reader.node().op, &Defaults::op);
+  auto row = std::ranges::find(kDefaults, reader.node().op.name(), &Defaults::op);
   std::vector<std::string> names;
   for (std::string_view name : row->activations) {
     if (!name.empty()) names.emplace_back(name);

@@ -113,9 +113,9 @@ class FERRY_API Model {
   Model& to(const Placement& placement);
   Model& cpu();
   Model& cuda(int index = 0);
-  // Converts floating weights, floating inputs and the arithmetic between them, as PyTorch's
-  // module.to(dtype); integers and bools stay. Throws invalid_argument for a type that is not
-  // floating.
+  // Converts weights and inputs of float64, float32, float16 and bfloat16, and the arithmetic on
+  // them, as PyTorch's module.to(dtype); all other types stay. Throws invalid_argument for a type
+  // that is none of the four.
   Model& to(DType dtype);
 
   Device device() const;

@@ -36,7 +36,7 @@ namespace ferry {
 
 class Attributes;    // graph/attributes.h
 class Dim;           // graph/dim.h
-class InferContext;  // graph/infer/infer.h
+class InferContext;  // graph/infer.h
 
 // The value of an attribute. Types are ONNX's: int, float, string, their lists, and tensor.
 using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>,

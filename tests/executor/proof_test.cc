@@ -7,7 +7,7 @@
 #include "executor/plan/facts.h"
 #include "executor/session/model_impl.h"
 #include "ferry/ferry.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
 

@@ -384,9 +384,10 @@ TEST(RegisterOperator, CudaKernelsGetDeviceTensorsAndTheStream) {
   TensorFacts facts{.present = true, .dtype = float32, .has_shape = true, .shape = {2}};
   const NodeFacts node{"my.domain.OnGpu", &attributes, {facts}, {facts}};
   Support why;
-  EXPECT_EQ(registered_kernel(DeviceKind::sim, node, &why), nullptr);
+  const RegisteredOperator& entry = *find_registered(node.op);
+  EXPECT_EQ(registered_kernel(entry, DeviceKind::sim, node, &why), nullptr);
   EXPECT_EQ(why.reason, ReasonCode::no_kernel);
-  const Kernel* kernel = registered_kernel(DeviceKind::cuda, node, &why);
+  const Kernel* kernel = registered_kernel(entry, DeviceKind::cuda, node, &why);
   ASSERT_NE(kernel, nullptr);
   const auto state = kernel->prepare(node, prepare);
   const Tensor x = Tensor::zeros({2}, float32, Device("sim:0"));

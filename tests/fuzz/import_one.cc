@@ -2,7 +2,7 @@
 
 #include "ferry/error.h"
 #include "graph/graph.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "importer/importer.h"
 #include "importer/tensor_proto.h"
 

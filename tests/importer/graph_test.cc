@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "tests/importer/import_testing.h"
 
 namespace ferry {

@@ -47,7 +47,7 @@ class GraphText {
     std::string text;
     for (NodeId id : graph_.order()) {
       const Node& node = graph_.node(id);
-      text += list(node.outputs) + " = " + node.op + "(" + list(node.inputs) + ")";
+      text += list(node.outputs) + " = " + node.op.name() + "(" + list(node.inputs) + ")";
       if (!node.captures.empty()) text += " captures(" + list(node.captures) + ")";
       if (attributes) {
         for (const auto& [name, value] : node.attributes.items()) {

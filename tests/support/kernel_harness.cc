@@ -11,7 +11,7 @@
 #include "core/convert.h"
 #include "devices/device.h"
 #include "devices/emulation/emulation.h"
-#include "graph/infer/infer.h"
+#include "graph/infer.h"
 #include "kernels/kernel.h"
 
 namespace ferry::test {
