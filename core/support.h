@@ -56,6 +56,7 @@ struct Ports {
     return ports;
   }
   constexpr void add(int i) { bits |= 1u << (i < 31 ? i : 31); }
+  constexpr bool empty() const { return bits == 0; }
   constexpr bool contains(int i) const { return bits >> (i < 31 ? i : 31) & 1; }
 };
 

@@ -5,6 +5,7 @@
 #include "core/checked.h"
 #include "ferry/error.h"
 #include "graph/ops/bodies.h"
+#include "graph/ops/rules.h"
 
 namespace ferry {
 namespace {

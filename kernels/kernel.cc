@@ -1,6 +1,7 @@
 #include "kernels/kernel.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "devices/copy.h"
 #include "ferry/error.h"
@@ -35,27 +36,34 @@ Support check_types(const Kernel& kernel, const NodeFacts& node) {
 
 }  // namespace
 
-const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFacts& node,
-                          Support* why) {
-  // The row that came nearest is the last that refused by more than its types.
-  Support nearest =
-      Support::no(ReasonCode::no_kernel, "no kernel is written for " + std::string(node.op));
-  bool asked = false;
+KernelTable::KernelTable(std::span<const KernelFamily> families) {
   for (const KernelFamily& family : families) {
-    for (const Kernel& kernel : family) {
-      if (kernel.op != node.op) continue;
-      Support support = check_types(kernel, node);
+    for (const Kernel& kernel : family) rows_[kernel.op].push_back(&kernel);
+  }
+}
+
+const Kernel* KernelTable::find(const NodeFacts& node, Support* why) const {
+  // The row that came nearest is the last that refused by more than its types.
+  std::optional<Support> nearest;
+  bool asked = false;
+  const auto rows = rows_.find(node.op);
+  if (rows != rows_.end()) {
+    for (const Kernel* kernel : rows->second) {
+      Support support = check_types(*kernel, node);
       const bool typed = support.ok;
-      if (support.ok && kernel.supports != nullptr) support = kernel.supports(node);
+      if (support.ok && kernel->supports != nullptr) support = kernel->supports(node);
       if (support.ok) {
         if (why != nullptr) *why = std::move(support);
-        return &kernel;
+        return kernel;
       }
       if (typed || !asked) nearest = std::move(support);
       asked = asked || typed;
     }
   }
-  if (why != nullptr) *why = std::move(nearest);
+  if (why == nullptr) return nullptr;
+  *why = nearest ? std::move(*nearest)
+                 : Support::no(ReasonCode::no_kernel,
+                               "no kernel is written for " + std::string(node.op));
   return nullptr;
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/function_ref.h"
@@ -125,13 +126,6 @@ struct RunContext {
   }
 };
 
-// How output 0 may relate to input 0's memory.
-enum class Aliasing : uint8_t {
-  none,      // distinct memory
-  in_place,  // output 0 may be the memory of any input of the same byte size (elementwise)
-  view,      // output 0 is the bytes of input 0 under another shape; run() is never called
-};
-
 struct Kernel {
   std::string_view op;
   // The dtypes that input 0 may have (output 0 for operators without inputs); kAnyType: supports()
@@ -146,7 +140,10 @@ struct Kernel {
   // Outputs that run() gives memory to (RunContext::allocator) where prepare() did not know their
   // shape. Any other output is concrete whenever run() is called.
   Ports late_outputs = {};
-  Aliasing aliasing = Aliasing::none;
+  // Inputs whose memory output 0 may take, where both have one dtype and as many bytes.
+  Ports in_place = {};
+  // Output 0 is the bytes of input 0 under another shape; run() is never called.
+  bool view = false;
   // What the kernel moves between host and device for itself, beside the copies of the plan. Bytes
   // that each run() reads back through RunContext::stream, such as a count that sizes the output;
   // and bytes that prepare() uploads, -1 while the sizes are not known.
@@ -158,13 +155,21 @@ struct Kernel {
 // that supports a node runs it.
 using KernelFamily = std::span<const Kernel>;
 
-// The CPU's families (kernels/cpu/table.cc). A device's families: DeviceBackend::kernels().
+// The CPU's families (kernels/cpu/table.cc). A device's families: device_kernels().
 std::span<const KernelFamily> cpu_kernels();
 
-// The first row for `node` in `families`; nullptr when there is none, and then `why` says why the
-// nearest row refused.
-const Kernel* find_kernel(std::span<const KernelFamily> families, const NodeFacts& node,
-                          Support* why = nullptr);
+// The rows of a device by operator. Immutable.
+class KernelTable {
+ public:
+  explicit KernelTable(std::span<const KernelFamily> families);
+
+  // The first row for `node`; nullptr when there is none, and then `why` says why the nearest row
+  // refused.
+  const Kernel* find(const NodeFacts& node, Support* why = nullptr) const;
+
+ private:
+  std::unordered_map<std::string_view, std::vector<const Kernel*>> rows_;
+};
 
 // kernel.prepare() once the sizes of the node's inputs are known to fit together (kernels/sizes.h),
 // which a kernel may take for granted. Throws Error runtime where they do not.

@@ -47,14 +47,27 @@ int unsized_output(const Kernel& kernel, const NodeFacts& node) {
   return -1;
 }
 
-std::span<const KernelFamily> kernels_of(Device device) {
-  return device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
+const KernelTable& kernels_of(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::cpu: {
+      static const KernelTable table(cpu_kernels());
+      return table;
+    }
+    case DeviceKind::cuda: {
+      static const KernelTable table(device_kernels(DeviceKind::cuda));
+      return table;
+    }
+    default: {
+      static const KernelTable table(device_kernels(DeviceKind::sim));
+      return table;
+    }
+  }
 }
 
 const Kernel* kernel_for(Device device, const Node& node, const NodeFacts& facts, Support* why) {
   const RegisteredOperator* registered = node.op.rule().registered;
   if (registered != nullptr) return registered_kernel(*registered, device.kind(), facts, why);
-  return find_kernel(kernels_of(device), facts, why);
+  return kernels_of(device.kind()).find(facts, why);
 }
 
 NodeCapability KernelCapability::ask(const Graph& graph, const Node& node, Device device) const {

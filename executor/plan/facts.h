@@ -20,8 +20,8 @@ NodeFacts facts_of(const Graph& graph, const Node& node);
 // inference could not find, and that run() does not allocate (Kernel::late_outputs). -1: none.
 int unsized_output(const Kernel& kernel, const NodeFacts& node);
 
-// The kernel tables of a device; empty for a device that this machine does not have.
-std::span<const KernelFamily> kernels_of(Device device);
+// What runs on devices of a kind; empty where this machine can run nothing on it. Thread-safe.
+const KernelTable& kernels_of(DeviceKind kind);
 
 // What runs `node`, of which `facts` are known, on `device`: a row of its tables, or of the
 // operators that the application registered. nullptr when there is none, and then `why` says why.

@@ -128,7 +128,7 @@ class Lowering {
     if (!node.device.is_cpu()) step.site = services_.site(node);
     const bool known = node.bodies.empty() && concrete(step.inputs) && concrete(step.outputs) &&
                        host_inputs_known(step);
-    if (known && step.kernel->aliasing == Aliasing::view) {
+    if (known && step.kernel->view) {
       slot(step.outputs[0]).root = step.inputs[0];
       return;
     }
@@ -247,13 +247,15 @@ class Lowering {
     std::vector<bool> touched = touched_by_copies();
     for (size_t i = 0; i < plan_->steps.size(); ++i) {
       const Step& step = plan_->steps[i];
-      if (step.kind != StepKind::kernel || step.kernel->aliasing != Aliasing::in_place) continue;
+      if (step.kind != StepKind::kernel || step.kernel->in_place.empty()) continue;
       const SlotId output = step.outputs[0];
       if (output == kNoSlot || root(output) != output || slot(output).home != SlotHome::arena) {
         continue;
       }
-      for (const SlotId input : step.inputs) {
-        if (input == kNoSlot) continue;
+      for (size_t port = 0; port < step.inputs.size(); ++port) {
+        const SlotId input = step.inputs[port];
+        if (input == kNoSlot || !step.kernel->in_place.contains(static_cast<int>(port))) continue;
+        if (slot(input).dtype != slot(output).dtype) continue;
         const SlotId r = root(input);
         const auto at = static_cast<size_t>(r);
         if (slot(r).home == SlotHome::arena && !touched[at] && last[at] == static_cast<int>(i) &&

@@ -64,7 +64,7 @@ void DynamicStep::prepare(std::span<const Tensor> inputs, RunScope& scope) {
             " a size that overflows, or none: it is " +
             graph_.value(graph_.node(node_).outputs[static_cast<size_t>(output)]).type.str() + ".");
   }
-  if (found->aliasing != Aliasing::view) {
+  if (!found->view) {
     StepPrepare step_prepare(*scope.services, facts_, device_, weights_);
     state = prepare_kernel(*found, facts_, step_prepare);
     uploaded = step_prepare.uploaded();

@@ -77,7 +77,7 @@ std::optional<std::vector<Tensor>> KernelEvaluator::evaluate(const Node& node,
   if (kernel == nullptr || unsized_output(*kernel, facts) >= 0) return std::nullopt;
 
   std::vector<Tensor> outputs(node.outputs.size());
-  if (kernel->aliasing == Aliasing::view) {
+  if (kernel->view) {
     outputs[0] = inputs[0].reshape(facts.output(0).shape);
     return outputs;
   }

@@ -263,7 +263,7 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
   DynamicStep& dynamic = *dynamic_[index];
   dynamic.prepare(inputs, scope);
   const NodeFacts& facts = dynamic.facts();
-  if (dynamic.kernel->aliasing == Aliasing::view) {
+  if (dynamic.kernel->view) {
     own(step.outputs[0], inputs[0].reshape(facts.output(0).shape), true);
     return;
   }

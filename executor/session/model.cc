@@ -54,7 +54,8 @@ void require_kernels(const Graph& graph) {
     };
     if (runs_on(Device::cpu(), &on_cpu)) continue;
     const bool is_registered = node.op.rule().registered != nullptr;
-    if (is_registered ? registered_kernel(DeviceKind::cuda, facts, nullptr) != nullptr
+    if (is_registered ? registered_kernel(*node.op.rule().registered, DeviceKind::cuda, facts,
+                                          nullptr) != nullptr
                       : runs_on(kStandIn, nullptr)) {
       continue;
     }

@@ -59,7 +59,7 @@ constexpr std::array<Kernel, 1> boolean_row(std::string_view op) {
                  .prepare = prepare_boolean<Op>,
                  .run = run_row_kernel,
                  .supports = broadcastable<2>,
-                 .aliasing = Aliasing::in_place}};
+                 .in_place = {0, 1}}};
 }
 
 constexpr std::array<Kernel, 2> kEqual{
@@ -68,7 +68,7 @@ constexpr std::array<Kernel, 2> kEqual{
            .prepare = prepare_boolean<Equal>,
            .run = run_row_kernel,
            .supports = broadcastable<2>,
-           .aliasing = Aliasing::in_place},
+           .in_place = {0, 1}},
     Kernel{.op = "Equal",
            .types = kString,
            .prepare = prepare_comparison<Equal, TypeList<std::string>>,
@@ -126,7 +126,7 @@ constexpr std::array<Kernel, 1> bitwise(std::string_view op) {
                  .prepare = prepare_bits<Bitwise<F>, IntTypes>,
                  .run = run_row_kernel,
                  .supports = broadcastable<2>,
-                 .aliasing = Aliasing::in_place}};
+                 .in_place = {0, 1}}};
 }
 
 constexpr std::array<Kernel, 2> kBits{Kernel{.op = "BitShift",
@@ -134,12 +134,12 @@ constexpr std::array<Kernel, 2> kBits{Kernel{.op = "BitShift",
                                              .prepare = prepare_shift,
                                              .run = run_row_kernel,
                                              .supports = broadcastable<2>,
-                                             .aliasing = Aliasing::in_place},
+                                             .in_place = {0, 1}},
                                       Kernel{.op = "BitwiseNot",
                                              .types = kIntTypes,
                                              .prepare = prepare_unary<BitwiseNot>,
                                              .run = run_unary,
-                                             .aliasing = Aliasing::in_place}};
+                                             .in_place = {0}}};
 
 // ---- Not // -------------------------------------------------------------------------------------
 
@@ -162,11 +162,8 @@ void run_not(const KernelState* kernel_state, const RunContext& context) {
             });
 }
 
-constexpr std::array<Kernel, 1> kNot{Kernel{.op = "Not",
-                                            .types = kBool,
-                                            .prepare = prepare_not,
-                                            .run = run_not,
-                                            .aliasing = Aliasing::in_place}};
+constexpr std::array<Kernel, 1> kNot{
+    Kernel{.op = "Not", .types = kBool, .prepare = prepare_not, .run = run_not, .in_place = {0}}};
 
 // ---- Where --------------------------------------------------------------------------------------
 

@@ -279,9 +279,9 @@ constexpr std::array<Kernel, 2> binary(std::string_view op) {
                 .prepare = prepare_binary<Op>,
                 .run = run_row_kernel,
                 .supports = broadcastable<2>,
-                .aliasing = Aliasing::in_place};
+                .in_place = {0, 1}};
   Kernel low = low_float_row<prepare_binary<Op>, run_row_kernel>(op, broadcastable<2>);
-  low.aliasing = Aliasing::in_place;
+  low.in_place = {0, 1};
   return {direct, low};
 }
 
@@ -304,7 +304,7 @@ constexpr std::array<Kernel, 2> kMod{
            .prepare = prepare_mod,
            .run = run_row_kernel,
            .supports = broadcastable<2>,
-           .aliasing = Aliasing::in_place},
+           .in_place = {0, 1}},
     low_float_row<prepare_mod, run_row_kernel>("Mod", broadcastable<2>)};
 
 constexpr std::array<Kernel, 2> kMean{Kernel{.op = "Mean",

@@ -95,8 +95,9 @@ NodeFacts inner_node(const NodeFacts& node, const Ports4& ports) {
 
 template <bool kConvolution>
 const Kernel* inner_kernel(const NodeFacts& inner, Support* why) {
-  const KernelFamily families[] = {kConvolution ? nn_conv_kernels() : math_matrix_kernels()};
-  return find_kernel(families, inner, why);
+  static const KernelFamily families[] = {kConvolution ? nn_conv_kernels() : math_matrix_kernels()};
+  static const KernelTable table(families);
+  return table.find(inner, why);
 }
 
 // Whatever the product of float64 does.

@@ -40,7 +40,7 @@ constexpr Kernel view(std::string_view op, Ports host_inputs = {}) {
           .prepare = prepare_view,
           .run = run_view,
           .host_inputs = host_inputs,
-          .aliasing = Aliasing::view};
+          .view = true};
 }
 
 // ---- Shape, Size --------------------------------------------------------------------------------

@@ -77,9 +77,9 @@ constexpr std::array<Kernel, 2> unary(std::string_view op) {
                 .types = type_set(typename Op::Types()),
                 .prepare = prepare_unary<Op>,
                 .run = run_unary,
-                .aliasing = Aliasing::in_place};
+                .in_place = {0}};
   Kernel low = low_float_row<prepare_unary<Op>, run_unary>(op);
-  low.aliasing = Aliasing::in_place;
+  low.in_place = {0};
   return {direct, low};
 }
 

@@ -129,7 +129,7 @@ constexpr Kernel kKernels[] = {
      .prepare = prepare_not,
      .run = run_not,
      .supports = countable,
-     .aliasing = Aliasing::in_place},
+     .in_place = {0}},
     predicate<Or, BoolTypes>("Or"),
     predicate<Xor, BoolTypes>("Xor"),
 };

@@ -158,7 +158,7 @@ constexpr Kernel binary(std::string_view op) {
           .prepare = prepare<Op>,
           .run = run,
           .supports = folds,
-          .aliasing = Aliasing::in_place};
+          .in_place = {0, 1}};
 }
 
 template <typename Op>

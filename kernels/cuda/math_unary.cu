@@ -122,7 +122,7 @@ constexpr Kernel unary(std::string_view op) {
           .prepare = prepare<Op>,
           .run = run<Op>,
           .supports = countable,
-          .aliasing = Aliasing::in_place};
+          .in_place = {0}};
 }
 
 template <typename Op>

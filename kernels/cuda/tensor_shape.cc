@@ -35,7 +35,7 @@ constexpr Kernel view(std::string_view op, Ports host_inputs = {}) {
           .run = run_view,
           .supports = not_strings,
           .host_inputs = host_inputs,
-          .aliasing = Aliasing::view};
+          .view = true};
 }
 
 constexpr Kernel kKernels[] = {

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "executor/plan/facts.h"
 #include "kernels/kernel.h"
 #include "tests/support/kernel_harness.h"
 
@@ -75,7 +76,7 @@ Tensors run(std::string_view op, const Attributes& attributes, const Tensors& in
     node.inputs.push_back(facts_of(tensor));
     in.push_back(tensor.defined() ? tensor.data() : nullptr);
   }
-  const Kernel* kernel = find_kernel(cpu_kernels(), node);
+  const Kernel* kernel = kernels_of(DeviceKind::cpu).find(node);
   if (kernel == nullptr) throw Error(ErrorCode::unsupported, "no kernel");
   class NoPrepare : public Prepare {
     void set_workspace(size_t) override {}

@@ -70,7 +70,7 @@ void expect_gaps(const Ops& gaps, const char* file) {
 TEST(Coverage, EveryKernelHasARule) {
   const Ops rules = all_rules();
   EXPECT_THAT(without(ops_of(cpu_kernels()), rules), IsEmpty());
-  EXPECT_THAT(without(ops_of(backend(Device("sim:0")).kernels()), rules), IsEmpty());
+  EXPECT_THAT(without(ops_of(device_kernels(DeviceKind::sim)), rules), IsEmpty());
 }
 
 TEST(Coverage, EveryRuleHasACpuKernelOrAReason) {
@@ -78,18 +78,18 @@ TEST(Coverage, EveryRuleHasACpuKernelOrAReason) {
 }
 
 TEST(Coverage, EveryCpuKernelHasACudaKernelOrAReason) {
-  expect_gaps(without(ops_of(cpu_kernels()), ops_of(backend(Device("sim:0")).kernels())),
+  expect_gaps(without(ops_of(cpu_kernels()), ops_of(device_kernels(DeviceKind::sim))),
               "no_cuda_kernel.txt");
 }
 
 // What the cost model takes for free is what no device runs.
 TEST(Coverage, ViewsAreViewsOnEveryDevice) {
-  for (const auto families : {cpu_kernels(), backend(Device("sim:0")).kernels()}) {
+  for (const auto families : {cpu_kernels(), device_kernels(DeviceKind::sim)}) {
     for (const KernelFamily family : families) {
       for (const Kernel& kernel : family) {
         const OpRule* rule = find_op(kernel.op);
         ASSERT_NE(rule, nullptr) << kernel.op;
-        EXPECT_EQ(kernel.aliasing == Aliasing::view, rule->traffic == Traffic::view) << kernel.op;
+        EXPECT_EQ(kernel.view, rule->traffic == Traffic::view) << kernel.op;
       }
     }
   }

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "devices/device.h"
+#include "executor/plan/facts.h"
 #include "kernels/kernel.h"
 #include "tests/support/kernel_harness.h"
 
@@ -292,7 +293,6 @@ TEST(EpilogueTest, KernelsRefuseWhatTheyCannotDo) {
       {"ConvTranspose", unknown, float16, {2, 2, 1}, false, ReasonCode::attribute},
   };
   for (const Device device : kernel_devices()) {
-    const auto families = device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
     for (const Case& c : cases) {
       NodeFacts node{c.op,
                      &c.attributes,
@@ -300,7 +300,7 @@ TEST(EpilogueTest, KernelsRefuseWhatTheyCannotDo) {
                      {facts(c.dtype, {2, 2, 2})}};
       if (c.bias) node.inputs.push_back(facts(c.dtype, {2}));
       Support why;
-      EXPECT_EQ(find_kernel(families, node, &why), nullptr) << device.str() << " " << c.op;
+      EXPECT_EQ(kernels_of(device.kind()).find(node, &why), nullptr) << device.str() << " " << c.op;
       EXPECT_EQ(why.reason, c.reason) << device.str() << " " << c.op << ": " << why.detail;
     }
   }

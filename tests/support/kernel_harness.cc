@@ -11,6 +11,7 @@
 #include "core/convert.h"
 #include "devices/device.h"
 #include "devices/emulation/emulation.h"
+#include "executor/plan/facts.h"
 #include "graph/infer.h"
 #include "kernels/kernel.h"
 
@@ -76,10 +77,6 @@ NodeFacts facts_of(const Inferred& inferred) {
   for (ValueId id : node.inputs) result.inputs.push_back(facts(id));
   for (ValueId id : node.outputs) result.outputs.push_back(facts(id));
   return result;
-}
-
-std::span<const KernelFamily> families_of(Device device) {
-  return device.is_cpu() ? cpu_kernels() : device_kernels(device.kind());
 }
 
 class TestPrepare : public Prepare {
@@ -262,7 +259,7 @@ std::vector<Device> kernel_devices() {
 bool has_kernel(Device device, std::string_view op, const Attributes& attributes,
                 const std::vector<Tensor>& inputs, int outputs) {
   const Inferred inferred = infer_one(op, attributes, inputs, outputs, Ports());
-  return find_kernel(families_of(device), facts_of(inferred)) != nullptr;
+  return kernels_of(device.kind()).find(facts_of(inferred)) != nullptr;
 }
 
 std::vector<Tensor> run_node(Device device, std::string_view op, const Attributes& attributes,
@@ -273,7 +270,7 @@ std::vector<Tensor> run_node(Device device, std::string_view op, const Attribute
   Inferred inferred = infer_one(op, attributes, inputs, outputs, constants);
   NodeFacts facts = facts_of(inferred);
   Support why;
-  const Kernel* kernel = find_kernel(families_of(device), facts, &why);
+  const Kernel* kernel = kernels_of(device.kind()).find(facts, &why);
   if (kernel == nullptr) {
     throw Error(ErrorCode::unsupported, device.str() + ": " + why.detail);
   }
@@ -371,7 +368,7 @@ void check(const std::vector<RefusalCase>& cases) {
 
 std::vector<Tensor> run_given(Device device, const GivenNode& node) {
   const NodeFacts facts = facts_of(node, /*constants=*/true);
-  const Kernel* kernel = find_kernel(families_of(device), facts);
+  const Kernel* kernel = kernels_of(device.kind()).find(facts);
   if (kernel == nullptr) throw Error(ErrorCode::unsupported, device.str() + " has no kernel");
   std::vector<Tensor> inputs;
   for (const GivenPort& port : node.inputs) inputs.push_back(port.contents);
@@ -380,7 +377,7 @@ std::vector<Tensor> run_given(Device device, const GivenNode& node) {
 
 Support support_of(Device device, const GivenNode& node) {
   Support support;
-  find_kernel(families_of(device), facts_of(node, /*constants=*/true), &support);
+  kernels_of(device.kind()).find(facts_of(node, /*constants=*/true), &support);
   return support;
 }
 
@@ -396,7 +393,7 @@ void check_refused(const std::vector<GivenRefusal>& cases) {
     for (const Device device : kernel_devices()) {
       SCOPED_TRACE(one.node.op + " '" + one.name + "' on " + device.str());
       Support why;
-      const Kernel* kernel = find_kernel(families_of(device), facts, &why);
+      const Kernel* kernel = kernels_of(device.kind()).find(facts, &why);
       if (kernel == nullptr) {
         EXPECT_FALSE(device.is_cpu()) << why.detail;
         continue;
