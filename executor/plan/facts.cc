@@ -1,7 +1,9 @@
 #include "executor/plan/facts.h"
 
+#include <array>
 #include <thread>
 
+#include "core/lazy.h"
 #include "executor/plan/registered_kernel.h"
 #include "ferry/error.h"
 
@@ -47,21 +49,14 @@ int unsized_output(const Kernel& kernel, const NodeFacts& node) {
   return -1;
 }
 
+std::span<const KernelFamily> families_of(DeviceKind kind) {
+  return kind == DeviceKind::cpu ? cpu_kernels() : device_kernels(kind);
+}
+
 const KernelTable& kernels_of(DeviceKind kind) {
-  switch (kind) {
-    case DeviceKind::cpu: {
-      static const KernelTable table(cpu_kernels());
-      return table;
-    }
-    case DeviceKind::cuda: {
-      static const KernelTable table(device_kernels(DeviceKind::cuda));
-      return table;
-    }
-    default: {
-      static const KernelTable table(device_kernels(DeviceKind::sim));
-      return table;
-    }
-  }
+  // By kind; each is made when it is first asked for.
+  static std::array<Lazy<KernelTable>, 3> tables;
+  return tables[static_cast<size_t>(kind)].get([&] { return KernelTable(families_of(kind)); });
 }
 
 const Kernel* kernel_for(Device device, const Node& node, const NodeFacts& facts, Support* why) {

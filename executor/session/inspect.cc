@@ -115,7 +115,7 @@ std::vector<OperatorInfo> operators() {
     if (device_count(kind) == 0) continue;
     std::map<std::string, TypeSet> types;
     std::map<std::string, bool> any;
-    for (const KernelFamily family : kernels_of(Device(kind))) {
+    for (const KernelFamily family : families_of(kind)) {
       for (const Kernel& kernel : family) {
         const std::string op(kernel.op);
         types[op] = types[op] | kernel.types;

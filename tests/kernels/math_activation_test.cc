@@ -128,7 +128,7 @@ TEST(MathActivationTest, RemaindersSlopesAndFolds) {
                   {f({1, 2}), Tensor::zeros({1, 2})},
                   1,
                   ErrorCode::invalid_model,
-                  "slope"},
+                  "does not broadcast"},
   });
 }
 

@@ -179,7 +179,7 @@ TEST(RnnTest, LstmRefusals) {
                   {x, w, Tensor::zeros({1, 8, 3})},
                   1,
                   ErrorCode::invalid_model,
-                  "hidden_size"},
+                  "4*hidden"},
       RefusalCase{"lengths",
                   "LSTM",
                   lstm({}),

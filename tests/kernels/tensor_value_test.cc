@@ -344,7 +344,7 @@ TEST(TensorValueTest, Resize) {
                   {line, {}, scales({2, 2})},
                   1,
                   ErrorCode::invalid_model,
-                  "scales"},
+                  "a scale for each axis"},
       RefusalCase{"no elements",
                   "Resize",
                   resize({}),
