@@ -26,7 +26,7 @@ std::string picture(std::span<const float> pixels) {
     out += "    ";
     for (size_t column = 0; column < 8; ++column) {
       const float v = std::clamp(pixels[row * 8 + column], 0.0f, 1.0f);
-      out += kShades[static_cast<size_t>(std::lround(v * 4))];
+      out += kShades[std::lround(v * 4)];
     }
     out += "\n";
   }

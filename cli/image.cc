@@ -250,7 +250,7 @@ uint8_t channel_of(const uint8_t* pixel, Channels channels, int64_t c) {
 
 double of_channel(const std::vector<double>& values, int64_t c, double otherwise) {
   if (values.empty()) return otherwise;
-  return values.size() == 1 ? values[0] : values[static_cast<size_t>(c)];
+  return values.size() == 1 ? values[0] : values[c];
 }
 
 }  // namespace
@@ -292,13 +292,13 @@ Image resized(const Image& image, int64_t height, int64_t width) {
   for (int64_t y = 0; y < image.height; ++y) {
     const uint8_t* row = image.pixels.data() + y * image.width * channels;
     for (int64_t x = 0; x < width; ++x) {
-      const Tap& tap = across[static_cast<size_t>(x)];
+      const Tap& tap = across[x];
       for (int64_t c = 0; c < channels; ++c) {
         double sum = 0;
         for (size_t k = 0; k < tap.weights.size(); ++k) {
           sum += tap.weights[k] * row[(tap.first + static_cast<int64_t>(k)) * channels + c];
         }
-        wide.pixels[static_cast<size_t>((y * width + x) * channels + c)] = rounded(sum);
+        wide.pixels[(y * width + x) * channels + c] = rounded(sum);
       }
     }
   }
@@ -306,14 +306,13 @@ Image resized(const Image& image, int64_t height, int64_t width) {
   const int64_t row = width * channels;
   out.pixels.resize(static_cast<size_t>(height * row));
   for (int64_t y = 0; y < height; ++y) {
-    const Tap& tap = down[static_cast<size_t>(y)];
+    const Tap& tap = down[y];
     for (int64_t i = 0; i < row; ++i) {
       double sum = 0;
       for (size_t k = 0; k < tap.weights.size(); ++k) {
-        sum += tap.weights[k] *
-               wide.pixels[static_cast<size_t>((tap.first + static_cast<int64_t>(k)) * row + i)];
+        sum += tap.weights[k] * wide.pixels[(tap.first + static_cast<int64_t>(k)) * row + i];
       }
-      out.pixels[static_cast<size_t>(y * row + i)] = rounded(sum);
+      out.pixels[y * row + i] = rounded(sum);
     }
   }
   return out;
@@ -354,8 +353,7 @@ Tensor load_image(const std::string& spec, const TensorInfo& input) {
       const double value = channel_of(image.pixels.data() + 3 * p, channels, c) * scale;
       const double normal =
           (value - of_channel(options.mean, c, 0)) / of_channel(options.std, c, 1);
-      values[static_cast<size_t>(channels_first ? c * pixels + p : p * count + c)] =
-          static_cast<float>(normal);
+      values[channels_first ? c * pixels + p : p * count + c] = static_cast<float>(normal);
     }
   }
   Shape shape = channels_first ? Shape{count, image.height, image.width}

@@ -67,7 +67,7 @@ nlohmann::ordered_json top_json(const Tensor& tensor, int count,
     for (const auto& [index, value] : row) {
       nlohmann::ordered_json entry{{"index", index}, {"value", value}};
       if (static_cast<size_t>(index) < labels.size()) {
-        entry["label"] = labels[static_cast<size_t>(index)];
+        entry["label"] = labels[index];
       }
       list.push_back(std::move(entry));
     }

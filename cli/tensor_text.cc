@@ -22,17 +22,17 @@ Json json_number(double value) {
 
 template <typename T>
 Json complex_number(const Tensor& tensor, int64_t i) {
-  const std::complex<T> value = tensor.span<std::complex<T>>()[static_cast<size_t>(i)];
+  const std::complex<T> value = tensor.span<std::complex<T>>()[i];
   return {json_number(value.real()), json_number(value.imag())};
 }
 
 Json element(const Tensor& tensor, int64_t i) {
   const DType dtype = tensor.dtype();
-  if (dtype == DType::string) return tensor.span<std::string>()[static_cast<size_t>(i)];
+  if (dtype == DType::string) return tensor.span<std::string>()[i];
   if (dtype == DType::boolean) return load_as_int64(dtype, tensor.data(), i) != 0;
   if (dtype == DType::complex64) return complex_number<float>(tensor, i);
   if (dtype == DType::complex128) return complex_number<double>(tensor, i);
-  if (dtype == DType::uint64) return tensor.span<uint64_t>()[static_cast<size_t>(i)];
+  if (dtype == DType::uint64) return tensor.span<uint64_t>()[i];
   if (is_integer(dtype)) return load_as_int64(dtype, tensor.data(), i);
   return json_number(load_as_double(dtype, tensor.data(), i));
 }

@@ -66,8 +66,7 @@ Tensor ramp(const TensorInfo& info) {
   const int64_t count = numel_of(shape);
   std::vector<float> values(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
-    values[static_cast<size_t>(i)] =
-        static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
+    values[i] = static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
   }
   return Tensor::from(values, shape);
 }

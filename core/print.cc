@@ -94,11 +94,11 @@ class ElementFormatter {
   // The real or imaginary part; the latter of a real element is 0.
   double part(int64_t i, bool imaginary) const {
     if (host_.dtype() == DType::complex64) {
-      const std::complex<float> v = host_.span<std::complex<float>>()[static_cast<size_t>(i)];
+      const std::complex<float> v = host_.span<std::complex<float>>()[i];
       return imaginary ? v.imag() : v.real();
     }
     if (host_.dtype() == DType::complex128) {
-      const std::complex<double> v = host_.span<std::complex<double>>()[static_cast<size_t>(i)];
+      const std::complex<double> v = host_.span<std::complex<double>>()[i];
       return imaginary ? v.imag() : v.real();
     }
     return imaginary ? 0 : load_as_double(host_.dtype(), host_.data(), i);
@@ -113,11 +113,11 @@ class ElementFormatter {
   std::string plain(int64_t i) const {
     switch (host_.dtype()) {
       case DType::boolean:
-        return host_.span<bool>()[static_cast<size_t>(i)] ? "True" : "False";
+        return host_.span<bool>()[i] ? "True" : "False";
       case DType::string:
-        return "'" + host_.span<std::string>()[static_cast<size_t>(i)] + "'";
+        return "'" + host_.span<std::string>()[i] + "'";
       case DType::uint64:
-        return std::to_string(host_.span<uint64_t>()[static_cast<size_t>(i)]);
+        return std::to_string(host_.span<uint64_t>()[i]);
       default:
         return std::to_string(load_as_int64(host_.dtype(), host_.data(), i));
     }

@@ -124,7 +124,7 @@ int64_t Tensor::size(int64_t axis) const {
     invalid("axis " + std::to_string(axis) + " is out of range for shape " + to_string(shape_) +
             ".");
   }
-  return shape_[static_cast<size_t>(axis < 0 ? axis + dim() : axis)];
+  return shape_[axis < 0 ? axis + dim() : axis];
 }
 
 int64_t Tensor::numel() const { return defined() ? numel_of(shape_) : 0; }

@@ -118,12 +118,12 @@ void Graph::remove_node(NodeId id) {
 
 void Graph::remove_nodes(const std::vector<bool>& dead) {
   for (const NodeId id : order_) {
-    if (!dead[static_cast<size_t>(id)]) continue;
+    if (!dead[id]) continue;
     for (const ValueId output : nodes_[id].outputs) {
       if (output != kNoValue && values_[output].producer == id) values_[output].producer = kNoNode;
     }
   }
-  std::erase_if(order_, [&](NodeId id) { return dead[static_cast<size_t>(id)]; });
+  std::erase_if(order_, [&](NodeId id) { return dead[id]; });
 }
 
 void Graph::take_over_output(NodeId id, size_t port, ValueId value) {

@@ -50,7 +50,7 @@ void infer_registered(InferContext& context) {
   OperatorInference inference(context);
   call_registered([&] { entry->definition.infer(inference); });
   for (int i = 0; i < context.output_count(); ++i) {
-    if (context.has_output(i) && !inference.is_set_[static_cast<size_t>(i)]) {
+    if (context.has_output(i) && !inference.is_set_[i]) {
       throw Error(ErrorCode::invalid_argument,
                   "the operator's shape rule did not set output " + std::to_string(i) + ".");
     }
@@ -125,7 +125,7 @@ const Tensor* OperatorInference::constant(int i) const {
 
 void OperatorInference::set_output(int i, DType dtype, std::optional<Dimensions> shape) {
   if (!has_output(i)) return;
-  is_set_[static_cast<size_t>(i)] = true;
+  is_set_[i] = true;
   std::optional<Dims> dims;
   if (shape) {
     dims.emplace();

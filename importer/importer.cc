@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/storage.h"
+#include "importer/format/wire_scan.h"
 #include "importer/model_importer.h"
-#include "importer/wire_scan.h"
 
 namespace ferry {
 namespace {

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "importer/format/onnx_wire.pb.h"
+#include "importer/format/tensor_proto.h"
 #include "importer/functions.h"
 #include "importer/importer.h"
 #include "importer/node_reader.h"
-#include "importer/onnx_wire.pb.h"
 #include "importer/problems.h"
 #include "importer/scope.h"
-#include "importer/tensor_proto.h"
 
 namespace ferry {
 

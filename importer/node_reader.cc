@@ -6,9 +6,9 @@
 
 #include "core/convert.h"
 #include "core/nearest.h"
-#include "importer/onnx_wire.pb.h"
+#include "importer/format/onnx_wire.pb.h"
+#include "importer/format/tensor_proto.h"
 #include "importer/problems.h"
-#include "importer/tensor_proto.h"
 #include "importer/text.h"
 #include "importer/types.h"
 
@@ -36,7 +36,7 @@ constexpr TypeRow kTypes[] = {
     {Proto::TYPE_PROTO, "type", [](const Proto& a) { return a.has_tp(); }},
 };
 
-const TypeRow& row_of(AttrType type) { return kTypes[static_cast<size_t>(type)]; }
+const TypeRow& row_of(AttrType type) { return kTypes[type]; }
 
 // Files of the first IR versions have no type field: the field that is filled says it.
 int stated_type(const Proto& proto) {

@@ -59,8 +59,7 @@ class Scope {
         prefix_(std::move(prefix)),
         value_prefix_(std::move(value_prefix)) {}
   // The names of a body of a node in `outer`.
-  Scope(NamedGraph& builder, NodePaths& paths, std::string prefix, Scope& outer,
-        Captures& captures)
+  Scope(NamedGraph& builder, NodePaths& paths, std::string prefix, Scope& outer, Captures& captures)
       : builder_(builder),
         paths_(paths),
         prefix_(std::move(prefix)),

@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "graph/limits.h"
-#include "importer/onnx_wire.pb.h"
+#include "importer/format/onnx_wire.pb.h"
+#include "importer/format/tensor_proto.h"
 #include "importer/problems.h"
-#include "importer/tensor_proto.h"
 #include "importer/text.h"
 
 namespace ferry {

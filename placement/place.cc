@@ -1,12 +1,12 @@
 #include <utility>
 
-#include "placement/capability_cache.h"
-#include "placement/cost_model.h"
 #include "placement/fingerprint.h"
-#include "placement/memory.h"
-#include "placement/passes.h"
 #include "placement/placement.h"
-#include "placement/size_ranges.h"
+#include "placement/solve/capability_cache.h"
+#include "placement/solve/cost_model.h"
+#include "placement/solve/memory.h"
+#include "placement/solve/passes.h"
+#include "placement/solve/size_ranges.h"
 
 namespace ferry {
 

@@ -11,7 +11,7 @@
 #include "core/file_map.h"
 #include "core/nearest.h"
 #include "ferry/error.h"
-#include "placement/json_value.h"
+#include "placement/report/json_value.h"
 
 namespace ferry {
 namespace embedded {

@@ -20,7 +20,8 @@ NodeFacts facts_of(const Graph& graph, const Node& node);
 // inference could not find, and that run() does not allocate (Kernel::late_outputs). -1: none.
 int unsized_output(const Kernel& kernel, const NodeFacts& node);
 
-// What runs on devices of a kind, by family and by operator; empty where this machine can run nothing on it. Thread-safe.
+// What runs on devices of a kind, by family and by operator; empty where this machine can run
+// nothing on it. Thread-safe.
 std::span<const KernelFamily> families_of(DeviceKind kind);
 const KernelTable& kernels_of(DeviceKind kind);
 

@@ -52,7 +52,7 @@ class Lowering {
 
  private:
   const Graph& graph() const { return *plan_->graph; }
-  Slot& slot(SlotId id) { return plan_->slots[static_cast<size_t>(id)]; }
+  Slot& slot(SlotId id) { return plan_->slots[id]; }
 
   SlotId root(SlotId id) {
     while (slot(id).root != id) id = slot(id).root;
@@ -222,7 +222,7 @@ class Lowering {
       const Step& step = plan_->steps[i];
       for (const auto* list : {&step.inputs, &step.outputs, &step.captures}) {
         for (const SlotId id : *list) {
-          if (id != kNoSlot) last[static_cast<size_t>(root(id))] = static_cast<int>(i);
+          if (id != kNoSlot) last[root(id)] = static_cast<int>(i);
         }
       }
     }
@@ -236,8 +236,8 @@ class Lowering {
     for (const Step& step : plan_->steps) {
       // A weight is brought in the order of the steps: its room is free before and after.
       if (step.kind != StepKind::copy || is_stream(step)) continue;
-      touched[static_cast<size_t>(root(step.inputs[0]))] = true;
-      touched[static_cast<size_t>(root(step.outputs[0]))] = true;
+      touched[root(step.inputs[0])] = true;
+      touched[root(step.outputs[0])] = true;
     }
     return touched;
   }
@@ -261,8 +261,8 @@ class Lowering {
         if (slot(r).home == SlotHome::arena && !touched[at] && last[at] == static_cast<int>(i) &&
             slot(r).bytes == slot(output).bytes && slot(r).device == slot(output).device) {
           slot(output).root = r;
-          last[at] = last[static_cast<size_t>(output)];
-          touched[at] = touched[static_cast<size_t>(output)];
+          last[at] = last[output];
+          touched[at] = touched[output];
           break;
         }
       }
@@ -275,7 +275,7 @@ class Lowering {
     std::vector<int> first(plan_->slots.size(), -1);
     for (size_t i = plan_->steps.size(); i-- > 0;) {
       for (const SlotId id : plan_->steps[i].outputs) {
-        if (id != kNoSlot) first[static_cast<size_t>(root(id))] = static_cast<int>(i);
+        if (id != kNoSlot) first[root(id)] = static_cast<int>(i);
       }
     }
     std::map<Device, std::vector<SlotId>> members;
@@ -310,12 +310,12 @@ class Lowering {
         for (const SlotId id : *list) {
           if (id == kNoSlot) continue;
           const SlotId r = root(id);
-          if (!pending[static_cast<size_t>(r)]) continue;
-          pending[static_cast<size_t>(r)] = false;
+          if (!pending[r]) continue;
+          pending[r] = false;
           (slot(r).device.is_cpu() ? step.host_waits : step.device_waits).push_back(r);
         }
       }
-      if (step.kind == StepKind::copy) pending[static_cast<size_t>(root(step.outputs[0]))] = true;
+      if (step.kind == StepKind::copy) pending[root(step.outputs[0])] = true;
     }
   }
 
@@ -326,7 +326,7 @@ class Lowering {
       const auto add = [&](SlotId id, bool bound) {
         const int32_t position = plan_->argument_count++;
         if (!bound) return;
-        plan_->slot_arguments[static_cast<size_t>(root(id))].push_back(position);
+        plan_->slot_arguments[root(id)].push_back(position);
       };
       for (size_t i = 0; i < step.inputs.size(); ++i) {
         const SlotId id = step.inputs[i];

@@ -100,7 +100,7 @@ class Use {
       steps.resize(static_cast<size_t>(count));
       if (slot.home == SlotHome::arena && slot.last_step >= 0) {
         for (int64_t i = slot.first_step; i <= std::min<int64_t>(slot.last_step, count - 1); ++i) {
-          steps[static_cast<size_t>(i)] += static_cast<int64_t>(slot.bytes);
+          steps[i] += static_cast<int64_t>(slot.bytes);
         }
       }
     }
@@ -147,7 +147,7 @@ class Use {
                         std::map<Device, MemoryUse>& out) {
     std::vector<size_t> step_of(static_cast<size_t>(plan.graph->node_capacity()), SIZE_MAX);
     for (size_t i = 0; i < plan.steps.size(); ++i) {
-      step_of[static_cast<size_t>(plan.steps[i].node)] = i;
+      step_of[plan.steps[i].node] = i;
     }
     for (const auto& [device, bytes] : live) {
       if (std::ranges::all_of(bytes, [](int64_t b) { return b == 0; })) continue;
@@ -162,7 +162,7 @@ class Use {
                            std::vector<int64_t>& steps) {
     for (const NodeId id : graph.order()) {
       const Node& node = graph.node(id);
-      const size_t step = step_of == nullptr ? SIZE_MAX : (*step_of)[static_cast<size_t>(id)];
+      const size_t step = step_of == nullptr ? SIZE_MAX : (*step_of)[id];
       if (step != SIZE_MAX) now = bytes[step];
       if (node.is_copy()) continue;
       steps.push_back(now);

@@ -67,20 +67,20 @@ class Call : public OperatorCall {
   int input_count() const override { return static_cast<int>(inputs_.size()); }
   int output_count() const override { return static_cast<int>(outputs_.size()); }
   bool has_input(int i) const override {
-    return 0 <= i && i < input_count() && state_.inputs[static_cast<size_t>(i)].present;
+    return 0 <= i && i < input_count() && state_.inputs[i].present;
   }
   bool has_output(int i) const override {
-    return 0 <= i && i < output_count() && state_.outputs[static_cast<size_t>(i)].present;
+    return 0 <= i && i < output_count() && state_.outputs[i].present;
   }
 
   const Tensor& input(int i) const override {
     require(has_input(i), "input", i);
-    return inputs_[static_cast<size_t>(i)];
+    return inputs_[i];
   }
 
   Tensor& output(int i) override {
     require(has_output(i), "output", i);
-    Tensor& out = outputs_[static_cast<size_t>(i)];
+    Tensor& out = outputs_[i];
     if (!out.defined()) {
       throw Error(ErrorCode::invalid_argument, "the shape rule left the size of output " +
                                                    std::to_string(i) +
@@ -91,8 +91,8 @@ class Call : public OperatorCall {
 
   Tensor& output(int i, const Shape& shape) override {
     require(has_output(i), "output", i);
-    Tensor& out = outputs_[static_cast<size_t>(i)];
-    TensorFacts facts = state_.outputs[static_cast<size_t>(i)];
+    Tensor& out = outputs_[i];
+    TensorFacts facts = state_.outputs[i];
     bool agrees = !facts.has_shape || facts.shape.size() == shape.size();
     for (size_t k = 0; agrees && facts.has_shape && k < shape.size(); ++k) {
       agrees = facts.shape[k] < 0 || facts.shape[k] == shape[k];

@@ -58,11 +58,10 @@ void DynamicStep::prepare(std::span<const Tensor> inputs, RunScope& scope) {
                     std::string(to_string(why.reason)) + " (" + why.detail + ").");
   }
   if (const int output = unsized_output(*found, facts_); output >= 0) {
-    throw Error(
-        ErrorCode::runtime,
-        "the inputs of this run give output " + std::to_string(output) +
-            " a size that overflows, or none: it is " +
-            graph_.value(graph_.node(node_).outputs[static_cast<size_t>(output)]).type.str() + ".");
+    throw Error(ErrorCode::runtime,
+                "the inputs of this run give output " + std::to_string(output) +
+                    " a size that overflows, or none: it is " +
+                    graph_.value(graph_.node(node_).outputs[output]).type.str() + ".");
   }
   if (!found->view) {
     StepPrepare step_prepare(*scope.services, facts_, device_, weights_);

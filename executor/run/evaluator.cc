@@ -34,14 +34,12 @@ class FoldAllocator : public OutputAllocator {
       : facts_(facts), inputs_(inputs), outputs_(outputs) {}
 
   void* allocate(int output, std::span<const int64_t> shape) override {
-    outputs_[static_cast<size_t>(output)] =
+    outputs_[output] =
         Tensor::empty(Shape(shape.begin(), shape.end()), facts_.output(output).dtype);
-    return outputs_[static_cast<size_t>(output)].mutable_data();
+    return outputs_[output].mutable_data();
   }
-  void set(int output, Tensor tensor) override {
-    outputs_[static_cast<size_t>(output)] = std::move(tensor);
-  }
-  Tensor input(int input) override { return inputs_[static_cast<size_t>(input)]; }
+  void set(int output, Tensor tensor) override { outputs_[output] = std::move(tensor); }
+  Tensor input(int input) override { return inputs_[input]; }
 
  private:
   const NodeFacts& facts_;

@@ -31,14 +31,14 @@ class RunState::Allocator : public OutputAllocator {
       : step_(step), inputs_(inputs), state_(state) {}
 
   void* allocate(int output, std::span<const int64_t> shape) override {
-    const Slot& slot = state_.plan_->slots[static_cast<size_t>(id(output))];
+    const Slot& slot = state_.plan_->slots[id(output)];
     Tensor tensor = Tensor::empty(Shape(shape.begin(), shape.end()), slot.dtype, slot.device);
     void* data = tensor.mutable_data();
     state_.own(id(output), std::move(tensor));
     return data;
   }
   void set(int output, Tensor tensor) override {
-    const Slot& slot = state_.plan_->slots[static_cast<size_t>(id(output))];
+    const Slot& slot = state_.plan_->slots[id(output)];
     if (tensor.dtype() != slot.dtype || tensor.device() != slot.device) {
       throw Error(ErrorCode::internal, "output " + std::to_string(output) + " is " +
                                            std::string(to_string(tensor.dtype())) + " on " +
@@ -48,10 +48,10 @@ class RunState::Allocator : public OutputAllocator {
     }
     state_.own(id(output), std::move(tensor));
   }
-  Tensor input(int input) override { return inputs_[static_cast<size_t>(input)]; }
+  Tensor input(int input) override { return inputs_[input]; }
 
  private:
-  SlotId id(int output) const { return step_.outputs[static_cast<size_t>(output)]; }
+  SlotId id(int output) const { return step_.outputs[output]; }
 
   const Step& step_;
   std::span<const Tensor> inputs_;
@@ -65,7 +65,7 @@ class RunState::Bodies : public BodyRunner {
 
   std::vector<Tensor> run(int body, std::span<const Tensor> inputs) override {
     const auto b = static_cast<size_t>(body);
-    PlanCache& cache = *parent_.plan_->bodies[static_cast<size_t>(step_.body_index)][b];
+    PlanCache& cache = *parent_.plan_->bodies[step_.body_index][b];
     if (captures_.empty()) {
       for (const SlotId id : step_.captures) captures_.push_back(parent_.tensor_of(id));
     }
@@ -122,7 +122,7 @@ RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
   dynamic_.resize(steps);
   body_states_.resize(steps);
   for (SlotId id = 0; id < static_cast<SlotId>(slots); ++id) {
-    const Slot& slot = plan_->slots[static_cast<size_t>(id)];
+    const Slot& slot = plan_->slots[id];
     if (slot.root != id) continue;
     if (slot.home == SlotHome::arena && arenas_.contains(slot.device)) {
       bind(id, static_cast<char*>(arenas_[slot.device]->data()) + slot.offset);
@@ -148,36 +148,36 @@ RunState::RunState(std::shared_ptr<const Plan> plan, PlanServices& services)
 RunState::~RunState() = default;
 
 void RunState::bind(SlotId id, void* address) {
-  addresses_[static_cast<size_t>(id)] = address;
-  for (const int32_t position : plan_->slot_arguments[static_cast<size_t>(id)]) {
-    arguments_[static_cast<size_t>(position)] = address;
+  addresses_[id] = address;
+  for (const int32_t position : plan_->slot_arguments[id]) {
+    arguments_[position] = address;
   }
 }
 
 void RunState::own(SlotId id, Tensor tensor, bool is_alias) {
   bind(id, const_cast<void*>(tensor.data()));
-  is_alias_[static_cast<size_t>(id)] = is_alias;
-  tensors_[static_cast<size_t>(id)] = std::move(tensor);
+  is_alias_[id] = is_alias;
+  tensors_[id] = std::move(tensor);
 }
 
 // The value of a slot as a tensor: for steps that work on tensors.
 Tensor RunState::tensor_of(SlotId id) {
-  const Slot& slot = plan_->slots[static_cast<size_t>(id)];
-  const Slot& root = plan_->slots[static_cast<size_t>(slot.root)];
+  const Slot& slot = plan_->slots[id];
+  const Slot& root = plan_->slots[slot.root];
   if (root.home == SlotHome::constant) {
     return slot.root == id ? root.constant : root.constant.reshape(slot.shape);
   }
   if (root.home == SlotHome::arena) {
-    Tensor& handle = arena_handles_[static_cast<size_t>(id)];
-    if (!handle.defined()) handle = borrow(addresses_[static_cast<size_t>(slot.root)], slot);
+    Tensor& handle = arena_handles_[id];
+    if (!handle.defined()) handle = borrow(addresses_[slot.root], slot);
     return handle;
   }
-  const Tensor& tensor = tensors_[static_cast<size_t>(slot.root)];
+  const Tensor& tensor = tensors_[slot.root];
   return slot.root == id ? tensor : tensor.reshape(slot.shape);
 }
 
 void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
-  const Slot& slot = plan_->slots[static_cast<size_t>(id)];
+  const Slot& slot = plan_->slots[id];
   if (slot.home != SlotHome::input) return;  // a constant inside a body
   if (tensor.device() == slot.device) {
     own(id, tensor);
@@ -188,7 +188,7 @@ void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
   given_[id] = tensor;
   if (!slot.read_here && slot.copied_to.value_or(tensor.device()) == tensor.device()) {
     bind(id, nullptr);
-    tensors_[static_cast<size_t>(id)] = tensor;
+    tensors_[id] = tensor;
     return;
   }
   own(id, tensor.to(slot.device));
@@ -201,9 +201,9 @@ void RunState::bind_input(SlotId id, const Tensor& tensor, RunScope& scope) {
 
 void RunState::make_outputs() {
   for (const SlotId id : plan_->outputs) {
-    const SlotId root = plan_->slots[static_cast<size_t>(id)].root;
-    const Slot& slot = plan_->slots[static_cast<size_t>(root)];
-    if (slot.home == SlotHome::output && !tensors_[static_cast<size_t>(root)].defined()) {
+    const SlotId root = plan_->slots[id].root;
+    const Slot& slot = plan_->slots[root];
+    if (slot.home == SlotHome::output && !tensors_[root].defined()) {
       own(root, Tensor::empty(slot.shape, slot.dtype, slot.device));
     }
   }
@@ -211,11 +211,11 @@ void RunState::make_outputs() {
 
 void RunState::wait_for(const Step& step, RunScope& scope) {
   for (const SlotId id : step.host_waits) {
-    if (Event* event = std::exchange(ready_[static_cast<size_t>(id)], nullptr)) event->wait();
+    if (Event* event = std::exchange(ready_[id], nullptr)) event->wait();
   }
   for (const SlotId id : step.device_waits) {
-    if (Event* event = std::exchange(ready_[static_cast<size_t>(id)], nullptr)) {
-      scope.queue(plan_->slots[static_cast<size_t>(id)].device).compute().wait(*event);
+    if (Event* event = std::exchange(ready_[id], nullptr)) {
+      scope.queue(plan_->slots[id].device).compute().wait(*event);
     }
   }
 }
@@ -269,7 +269,7 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
   }
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     if (step.outputs[i] == kNoSlot || !facts.outputs[i].concrete()) continue;
-    const Slot& slot = plan_->slots[static_cast<size_t>(step.outputs[i])];
+    const Slot& slot = plan_->slots[step.outputs[i]];
     own(step.outputs[i],
         Tensor::empty(facts.outputs[i].shape, facts.outputs[i].dtype, slot.device));
   }
@@ -293,7 +293,7 @@ void RunState::run_dynamic(const Step& step, RunScope& scope) {
 void RunState::check_given(const Step& step) const {
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     const SlotId id = step.outputs[i];
-    if (id == kNoSlot || tensors_[static_cast<size_t>(id)].defined()) continue;
+    if (id == kNoSlot || tensors_[id].defined()) continue;
     throw Error(ErrorCode::runtime,
                 "the operator's kernel gave output " + std::to_string(i) + " no shape.");
   }
@@ -301,8 +301,8 @@ void RunState::check_given(const Step& step) const {
 
 void RunState::run_copy(const Step& step, RunScope& scope) {
   const SlotId from = step.inputs[0], to = step.outputs[0];
-  const SlotId from_root = plan_->slots[static_cast<size_t>(from)].root;
-  const Slot& target = plan_->slots[static_cast<size_t>(to)];
+  const SlotId from_root = plan_->slots[from].root;
+  const Slot& target = plan_->slots[to];
   if (const auto given = given_.find(from_root);
       given != given_.end() && given->second.device() == target.device) {
     // What is copied may be a view of what was given.
@@ -315,7 +315,7 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
   if (target.home == SlotHome::owned) {
     own(to, Tensor::empty(source.shape(), source.dtype(), target.device));
   }
-  void* destination = addresses_[static_cast<size_t>(target.root)];
+  void* destination = addresses_[target.root];
   if (bytes == 0) return;
   const Device device = target.device.is_cpu() ? source.device() : target.device;
   DeviceQueue& queue = scope.queue(device);
@@ -328,7 +328,7 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
     Stream& stream = up ? queue.upload() : queue.download();
     // A download reads what compute wrote. An upload in a body may write where the trip before is
     // still read, and that of a weight where other values were.
-    const Slot& origin = plan_->slots[static_cast<size_t>(from_root)];
+    const Slot& origin = plan_->slots[from_root];
     if (!up || !plan_->scope.empty() || origin.home == SlotHome::constant) {
       Event& produced = queue.event();
       queue.compute().record(produced);
@@ -338,7 +338,7 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
                 up ? CopyDirection::host_to_device : CopyDirection::device_to_host);
     Event& copied = queue.event();
     stream.record(copied);
-    ready_[static_cast<size_t>(target.root)] = &copied;
+    ready_[target.root] = &copied;
   }
   if (scope.ledger != nullptr) {
     const bool is_pinned = (up ? source : down ? tensor_of(to) : source).storage()->pinned();
@@ -349,7 +349,7 @@ void RunState::run_copy(const Step& step, RunScope& scope) {
 }
 
 std::string RunState::ledger_name(SlotId id) const {
-  const std::string& name = plan_->slots[static_cast<size_t>(id)].name;
+  const std::string& name = plan_->slots[id].name;
   return plan_->scope.empty() ? name : plan_->scope + "/" + name;
 }
 
@@ -367,7 +367,7 @@ void RunState::expect_copies(CopyLedger& ledger) {
     const Node& node = graph.node(id);
     if (!node.is_copy()) continue;
     const SlotId source = node.inputs[0];
-    const Slot& from = plan_->slots[static_cast<size_t>(source)];
+    const Slot& from = plan_->slots[source];
     const Device to = graph.value(node.outputs[0]).device;
     const auto given = given_.find(from.root);
     if (given != given_.end() && given->second.device() == to) continue;
@@ -429,8 +429,8 @@ Error RunState::with_place(const Error& error, const Step& step) const {
       given += "none";
       continue;
     }
-    const Slot& slot = plan_->slots[static_cast<size_t>(id)];
-    const Tensor& tensor = tensors_[static_cast<size_t>(id)];
+    const Slot& slot = plan_->slots[id];
+    const Tensor& tensor = tensors_[id];
     given += to_string(slot.dtype);
     if (slot.concrete || tensor.defined()) {
       given += to_string(std::span(tensor.defined() ? tensor.shape() : slot.shape));
@@ -442,20 +442,19 @@ Error RunState::with_place(const Error& error, const Step& step) const {
 std::vector<Tensor> RunState::take_outputs(RunScope& scope) {
   std::vector<Tensor> outputs;
   for (const SlotId id : plan_->outputs) {
-    const SlotId root = plan_->slots[static_cast<size_t>(id)].root;
-    if (Event* event = std::exchange(ready_[static_cast<size_t>(root)], nullptr)) {
-      const Device device = plan_->slots[static_cast<size_t>(root)].device;
+    const SlotId root = plan_->slots[id].root;
+    if (Event* event = std::exchange(ready_[root], nullptr)) {
+      const Device device = plan_->slots[root].device;
       if (device.is_cpu()) {
         event->wait();
       } else {
         scope.queue(device).compute().wait(*event);
       }
     }
-    const SlotHome home = plan_->slots[static_cast<size_t>(root)].home;
+    const SlotHome home = plan_->slots[root].home;
     Tensor tensor = tensor_of(id);
     // The caller must not hold memory of the plan, of a weight, or of its own input.
-    const bool fresh = (home == SlotHome::output || home == SlotHome::owned) &&
-                       !is_alias_[static_cast<size_t>(root)];
+    const bool fresh = (home == SlotHome::output || home == SlotHome::owned) && !is_alias_[root];
     if (!fresh && !tensor.device().is_cpu()) scope.synchronize();
     outputs.push_back(fresh ? std::move(tensor) : tensor.clone());
   }
@@ -494,7 +493,7 @@ void RunState::run_bound(RunScope& scope) {
 }
 
 bool RunState::writes_output(size_t i) const {
-  const auto root = static_cast<size_t>(plan_->slots[static_cast<size_t>(plan_->outputs[i])].root);
+  const auto root = static_cast<size_t>(plan_->slots[plan_->outputs[i]].root);
   return plan_->slots[root].home == SlotHome::output && !is_alias_[root];
 }
 

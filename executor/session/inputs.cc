@@ -86,7 +86,7 @@ std::vector<Tensor> ordered_inputs(const Graph& graph, const Inputs& inputs) {
       throw Error(ErrorCode::not_found,
                   "the model has no input named '" + name + "'." + did_you_mean(name, names()));
     }
-    out[static_cast<size_t>(at - graph.inputs().begin())] = tensor;
+    out[at - graph.inputs().begin()] = tensor;
   }
   std::vector<SymbolSize> symbols;
   for (size_t i = 0; i < out.size(); ++i) {

@@ -12,7 +12,7 @@
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
-#include "placement/cost_model.h"
+#include "placement/solve/cost_model.h"
 
 namespace ferry {
 namespace {

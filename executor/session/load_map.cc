@@ -1,8 +1,8 @@
 #include "core/files.h"
 #include "ferry/error.h"
 #include "ferry/placement.h"
-#include "importer/annotations.h"
-#include "placement/map.h"
+#include "importer/format/annotations.h"
+#include "placement/report/map.h"
 
 namespace ferry {
 

@@ -14,8 +14,8 @@
 #include "graph/registered.h"
 #include "graph/rewrite/rewrite.h"
 #include "importer/importer.h"
-#include "placement/cost_model.h"
 #include "placement/fingerprint.h"
+#include "placement/solve/cost_model.h"
 
 namespace ferry {
 namespace {
@@ -210,7 +210,7 @@ NamedValues Model::parameters() const {
   const Graph& graph = impl_->graph;
   const auto consumers = graph.consumers();
   for (ValueId id = 0; id < graph.value_count(); ++id) {
-    const bool used = !consumers[static_cast<size_t>(id)].empty() || graph.is_output(id);
+    const bool used = !consumers[id].empty() || graph.is_output(id);
     if (graph.value(id).is_constant() && used) {
       out.add(graph.value(id).name, graph.value(id).constant);
     }

@@ -14,7 +14,7 @@
 #include "executor/session/inputs.h"
 #include "ferry/error.h"
 #include "graph/rewrite/rewrite.h"
-#include "placement/cost_model.h"
+#include "placement/solve/cost_model.h"
 
 namespace ferry {
 

@@ -46,7 +46,7 @@ Recordable recordable(const Plan& plan) {
     for (const auto* list : {&step.inputs, &step.outputs}) {
       for (const SlotId id : *list) {
         if (id == kNoSlot || !out.why_not.empty()) continue;
-        const Device device = plan.slots[static_cast<size_t>(id)].device;
+        const Device device = plan.slots[id].device;
         if (device.is_cpu()) continue;
         if (out.device.value_or(device) != device) {
           out.why_not = "the plan uses " + out.device->str() + " and " + device.str() + ".";
@@ -67,7 +67,7 @@ struct Runner::Impl {
 
   const Outputs& run(const RunOptions& options);
 
-  const Slot& slot(SlotId id) const { return plan->slots[static_cast<size_t>(id)]; }
+  const Slot& slot(SlotId id) const { return plan->slots[id]; }
   void make_inputs(const std::vector<Tensor>& examples, Device wanted);
   void make_outputs(std::vector<std::string> names);
   void bind();

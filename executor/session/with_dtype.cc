@@ -25,7 +25,7 @@ std::vector<bool> fixed_values(const Graph& graph, bool is_body) {
   std::vector<bool> fixed(count), free(count);
   const auto add = [](std::vector<bool>& to, const std::vector<ValueId>& values) {
     for (const ValueId id : values) {
-      if (id != kNoValue) to[static_cast<size_t>(id)] = true;
+      if (id != kNoValue) to[id] = true;
     }
   };
   for (const NodeId id : graph.order()) {
@@ -52,7 +52,7 @@ void cast_fixed_inputs(Graph& graph, const std::vector<bool>& fixed) {
     for (size_t i = 0; i < graph.node(id).inputs.size(); ++i) {
       const ValueId value = graph.node(id).inputs[i];
       if (value == kNoValue || !ports.contains(static_cast<int>(i))) continue;
-      if (fixed[static_cast<size_t>(value)]) continue;
+      if (fixed[value]) continue;
       Node cast{.op = "Cast",
                 .name = graph.unique_name(graph.node(id).name + "/float32"),
                 .inputs = {value}};
@@ -86,7 +86,7 @@ void convert_graph(Graph& graph, DType dtype, bool is_body) {
   const std::vector<bool> fixed = fixed_values(graph, is_body);
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     Value& value = graph.value(id);
-    if (fixed[static_cast<size_t>(id)]) continue;
+    if (fixed[id]) continue;
     if (value.is_constant() && converts(value.constant.dtype())) {
       value.constant = value.constant.to(dtype);
     }

@@ -266,7 +266,7 @@ Dim scan_trips(const Graph& graph, const Node& node) {
   const auto& shape = graph.value(node.inputs[node.inputs.size() - scanned]).type.shape;
   if (!shape) return {};
   const int64_t axis = node.attributes.get_ints("scan_input_axes")[0];
-  return (*shape)[static_cast<size_t>(axis < 0 ? axis + std::ssize(*shape) : axis)];
+  return (*shape)[axis < 0 ? axis + std::ssize(*shape) : axis];
 }
 
 constexpr BodyRule kBranches{.infer = infer_branches, .trips = one_trip};

@@ -81,8 +81,8 @@ NodeId sigmoid_of(const Graph& graph, const Readers& readers, const Node& mul) {
 // The product that writes `value`, which `count` nodes read, or kNoNode.
 NodeId product_of(const Graph& graph, const Readers& readers, ValueId value, size_t count) {
   const Value& x = graph.value(value);
-  if (x.producer == kNoNode || graph.is_output(value) ||
-      readers[static_cast<size_t>(value)].size() != count || !kFloatTypes.contains(x.type.dtype)) {
+  if (x.producer == kNoNode || graph.is_output(value) || readers[value].size() != count ||
+      !kFloatTypes.contains(x.type.dtype)) {
     return kNoNode;
   }
   const Node& product = graph.node(x.producer);
@@ -102,7 +102,7 @@ bool fold(Graph& graph, const Readers& readers, NodeId id, std::vector<bool>& de
     target.sources.insert(target.sources.end(), sources.begin(), sources.end());
     set_activation(target.attributes, {ActivationKind::swish, {1}});
     absorb(graph, id, product, dead);
-    dead[static_cast<size_t>(sigmoid)] = true;
+    dead[sigmoid] = true;
     return true;
   }
   const std::optional<Activation> activation = activation_by(graph, node);

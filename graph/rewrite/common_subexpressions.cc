@@ -50,7 +50,7 @@ bool share_common_subexpressions(Graph& graph) {
         replaced[node.outputs[i]] = graph.node(*twin).outputs[i];
       }
     }
-    dead[static_cast<size_t>(id)] = changed = true;
+    dead[id] = changed = true;
   }
   graph.remove_nodes(dead);
   return changed;

@@ -16,11 +16,11 @@ std::vector<int> count_reads(const Graph& graph) {
     const Node& node = graph.node(id);
     for (const auto* list : {&node.inputs, &node.captures}) {
       for (const ValueId value : *list) {
-        if (value != kNoValue) ++reads[static_cast<size_t>(value)];
+        if (value != kNoValue) ++reads[value];
       }
     }
   }
-  for (const ValueId value : graph.outputs()) ++reads[static_cast<size_t>(value)];
+  for (const ValueId value : graph.outputs()) ++reads[value];
   return reads;
 }
 
@@ -32,7 +32,7 @@ bool drop_unread_captures(Node& node) {
   for (size_t i = 0; i < node.captures.size(); ++i) {
     bool is_read = false;
     for (size_t b = 0; b < node.bodies.size(); ++b) {
-      is_read = is_read || reads[b][static_cast<size_t>(node.bodies[b]->captures()[i])] > 0;
+      is_read = is_read || reads[b][node.bodies[b]->captures()[i]] > 0;
     }
     if (!is_read) continue;
     kept.push_back(node.captures[i]);
@@ -60,13 +60,13 @@ bool remove_dead_code(Graph& graph) {
   for (auto it = graph.order().rbegin(); it != graph.order().rend(); ++it) {
     const Node& node = graph.node(*it);
     const bool needed = std::ranges::any_of(node.outputs, [&](ValueId id) {
-      return id != kNoValue && reads[static_cast<size_t>(id)] > 0 && !graph.value(id).is_constant();
+      return id != kNoValue && reads[id] > 0 && !graph.value(id).is_constant();
     });
     if (needed) continue;
-    dead[static_cast<size_t>(*it)] = changed = true;
+    dead[*it] = changed = true;
     for (const auto* list : {&node.inputs, &node.captures}) {
       for (const ValueId value : *list) {
-        if (value != kNoValue) --reads[static_cast<size_t>(value)];
+        if (value != kNoValue) --reads[value];
       }
     }
   }

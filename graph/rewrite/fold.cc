@@ -9,7 +9,7 @@ namespace ferry {
 NodeId sole_producer(const Graph& graph, const std::vector<std::vector<NodeId>>& readers,
                      ValueId value, std::initializer_list<std::string_view> ops) {
   if (value == kNoValue || graph.is_output(value)) return kNoNode;
-  if (readers[static_cast<size_t>(value)].size() != 1) return kNoNode;
+  if (readers[value].size() != 1) return kNoNode;
   const NodeId producer = graph.value(value).producer;
   if (producer == kNoNode) return kNoNode;
   const bool matches = std::ranges::find(ops, graph.node(producer).op.name()) != ops.end();
@@ -42,7 +42,7 @@ void absorb(Graph& graph, NodeId id, NodeId producer, std::vector<bool>& dead) {
   Node& target = graph.node(producer);
   const Node& absorbed = graph.node(id);
   target.sources.insert(target.sources.end(), absorbed.sources.begin(), absorbed.sources.end());
-  dead[static_cast<size_t>(id)] = true;
+  dead[id] = true;
   graph.take_over_output(producer, 0, output);
 }
 

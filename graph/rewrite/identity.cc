@@ -73,7 +73,7 @@ bool remove_identities(Graph& graph) {
     } else {
       replacements.set(out, in);
     }
-    dead[static_cast<size_t>(id)] = changed = true;
+    dead[id] = changed = true;
   }
   graph.remove_nodes(dead);
   replacements.apply(graph);

@@ -1,7 +1,7 @@
 #include <memory>
 
+#include "importer/format/onnx_wire.pb.h"
 #include "importer/node_reader.h"
-#include "importer/onnx_wire.pb.h"
 #include "importer/ops/rows.h"
 #include "importer/problems.h"
 #include "importer/types.h"

@@ -4,9 +4,9 @@
 #include <array>
 
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/strided_copy.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/strided_copy.h"
 
 namespace ferry::cpu {
 namespace {

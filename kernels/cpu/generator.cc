@@ -5,8 +5,8 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/range.h"
 #include "kernels/scalar.h"
 

@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/index.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/index.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/through_float.h"
 
 namespace ferry::cpu {
 namespace {

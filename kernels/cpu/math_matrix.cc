@@ -2,13 +2,13 @@
 #include <algorithm>
 
 #include "core/storage.h"
-#include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/broadcast.h"
+#include "kernels/cpu/engine/gemm.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/epilogue.h"
 
 namespace ferry::cpu {

@@ -1,9 +1,9 @@
 // CumSum and CumProd.
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/host_input.h"
 #include "kernels/scalar.h"
 

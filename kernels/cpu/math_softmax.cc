@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/simd_map.h"
+#include "kernels/cpu/engine/simd_softmax.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/simd_map.h"
-#include "kernels/cpu/simd_softmax.h"
-#include "kernels/cpu/through_float.h"
 
 namespace ferry::cpu {
 namespace {

@@ -5,11 +5,11 @@
 #include <limits>
 
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/simd_map.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/simd_map.h"
 #include "kernels/cpu/tables.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/cpu/unary_operators.h"
 #include "kernels/scalar.h"
 

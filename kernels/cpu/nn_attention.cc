@@ -4,13 +4,13 @@
 #include <limits>
 
 #include "kernels/cpu/bool_byte.h"
-#include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/broadcast.h"
+#include "kernels/cpu/engine/gemm.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/simd_softmax.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/simd_softmax.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/scratch.h"
 #include "kernels/sizes.h"
 

@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "core/storage.h"
-#include "kernels/cpu/conv.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/conv.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/epilogue.h"
 
 namespace ferry::cpu {

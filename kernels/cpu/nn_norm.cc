@@ -5,12 +5,12 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/bool_byte.h"
-#include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/broadcast.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/simd_reduce.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/simd_reduce.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/scalar.h"
 
 namespace ferry::cpu {

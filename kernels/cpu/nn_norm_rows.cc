@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cpu/broadcast.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/broadcast.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
-#include "kernels/cpu/through_float.h"
 
 namespace ferry::cpu {
 namespace {

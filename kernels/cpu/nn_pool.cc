@@ -6,12 +6,12 @@
 
 #include "core/checked.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/simd_window.h"
+#include "kernels/cpu/engine/through_float.h"
+#include "kernels/cpu/engine/window_rows.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/simd_window.h"
 #include "kernels/cpu/tables.h"
-#include "kernels/cpu/through_float.h"
-#include "kernels/cpu/window_rows.h"
 #include "kernels/window.h"
 
 namespace ferry::cpu {

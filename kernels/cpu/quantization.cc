@@ -5,10 +5,10 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/quantize.h"
+#include "kernels/cpu/engine/simd_reduce.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/quantize.h"
-#include "kernels/cpu/simd_reduce.h"
 
 namespace ferry::cpu {
 namespace {

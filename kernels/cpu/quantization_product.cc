@@ -5,9 +5,9 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/quantize.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/quantize.h"
 #include "kernels/scalar.h"
 #include "kernels/scratch.h"
 

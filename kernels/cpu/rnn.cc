@@ -4,11 +4,11 @@
 
 #include "core/storage.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/gemm.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/gemm.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/cpu/rnn_activation.h"
-#include "kernels/cpu/through_float.h"
 #include "kernels/lstm.h"
 #include "kernels/sizes.h"
 

@@ -5,7 +5,7 @@
 
 #include "ferry/dtype.h"
 #include "graph/attributes.h"
-#include "kernels/cpu/activation.h"
+#include "kernels/cpu/engine/activation.h"
 #include "kernels/kernel.h"
 
 namespace ferry::cpu {

@@ -6,8 +6,8 @@
 #include "core/convert.h"
 #include "kernels/cpu/bool_byte.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/cpu/tables.h"
 
 namespace ferry::cpu {

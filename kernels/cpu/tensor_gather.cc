@@ -3,9 +3,9 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/index.h"
+#include "kernels/cpu/engine/loop.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/index.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/strides.h"
 
 namespace ferry::cpu {

@@ -3,9 +3,9 @@
 
 #include "kernels/axis.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
+#include "kernels/cpu/engine/strided_copy.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
-#include "kernels/cpu/strided_copy.h"
 #include "kernels/cpu/tables.h"
 #include "kernels/pad.h"
 #include "kernels/strides.h"

@@ -3,8 +3,8 @@
 
 #include "core/convert.h"
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
 #include "kernels/limits.h"
 #include "kernels/resize.h"
 

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "kernels/cpu/element.h"
+#include "kernels/cpu/engine/loop.h"
 #include "kernels/cpu/families.h"
-#include "kernels/cpu/loop.h"
 
 namespace ferry::cpu {
 namespace {

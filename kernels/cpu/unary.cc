@@ -1,6 +1,6 @@
 #include "kernels/cpu/unary.h"
 
-#include "kernels/cpu/loop.h"
+#include "kernels/cpu/engine/loop.h"
 
 namespace ferry::cpu {
 

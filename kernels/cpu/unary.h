@@ -3,8 +3,8 @@
 #include <array>
 
 #include "kernels/cpu/element.h"
-#include "kernels/cpu/simd_map.h"
-#include "kernels/cpu/through_float.h"
+#include "kernels/cpu/engine/simd_map.h"
+#include "kernels/cpu/engine/through_float.h"
 #include "kernels/kernel.h"
 
 // The template of elementwise operators of one input.

@@ -1,7 +1,7 @@
 // The library under emulation: the CPU's matrix products, in the order of the stream.
 #include "devices/cuda/error.h"
 #include "devices/emulation/emulation.h"
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/engine/gemm.h"
 #include "kernels/cuda/blas.h"
 #include "kernels/cuda/emulated_pool.h"
 

@@ -2,7 +2,7 @@
 #include "core/thread_pool.h"
 #include "devices/cuda/error.h"
 #include "devices/emulation/emulation.h"
-#include "kernels/cpu/conv.h"
+#include "kernels/cpu/engine/conv.h"
 #include "kernels/cuda/dnn.h"
 #include "kernels/cuda/emulated_pool.h"
 

@@ -3,8 +3,8 @@
 #include <functional>
 
 #include "devices/emulation/emulation.h"
-#include "executor/run/evaluator.h"
 #include "executor/plan/facts.h"
+#include "executor/run/evaluator.h"
 #include "executor/session/model_impl.h"
 #include "ferry/ferry.h"
 #include "graph/infer.h"

@@ -3,8 +3,8 @@
 #include "ferry/error.h"
 #include "graph/graph.h"
 #include "graph/infer.h"
+#include "importer/format/tensor_proto.h"
 #include "importer/importer.h"
-#include "importer/tensor_proto.h"
 
 namespace ferry::testing {
 namespace {

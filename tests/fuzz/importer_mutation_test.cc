@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "ferry/error.h"
-#include "importer/onnx_wire.pb.h"
+#include "importer/format/onnx_wire.pb.h"
 #include "tests/fuzz/import_one.h"
 #include "tests/fuzz/mutate.h"
 #include "tests/support/model_builder.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "importer/onnx_wire.pb.h"
+#include "importer/format/onnx_wire.pb.h"
 
 // Well-formed ONNX models that say something odd: a valid model and its inputs, changed by what a
 // number in a seed decides. The same seed and the same specimens give the same mutant.

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "ferry/ferry.h"
-#include "importer/tensor_proto.h"
+#include "importer/format/tensor_proto.h"
 
 namespace ferry::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "importer/annotations.h"
+#include "importer/format/annotations.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>

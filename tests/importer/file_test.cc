@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/storage.h"
-#include "importer/wire.h"
+#include "importer/format/wire.h"
 #include "tests/importer/import_testing.h"
 
 namespace ferry {

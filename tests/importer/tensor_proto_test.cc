@@ -1,4 +1,4 @@
-#include "importer/tensor_proto.h"
+#include "importer/format/tensor_proto.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/storage.h"
-#include "importer/onnx_wire.pb.h"
+#include "importer/format/onnx_wire.pb.h"
+#include "importer/format/wire_scan.h"
 #include "importer/problems.h"
-#include "importer/wire_scan.h"
 #include "tests/support/model_builder.h"
 
 namespace ferry {

@@ -1,12 +1,12 @@
-#include "importer/wire.h"
+#include "importer/format/wire.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "importer/format/wire_scan.h"
 #include "importer/problems.h"
-#include "importer/wire_scan.h"
 #include "tests/support/model_builder.h"
 
 namespace ferry {

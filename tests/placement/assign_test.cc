@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 
 #include "ferry/error.h"
-#include "placement/cost_model.h"
-#include "placement/network.h"
 #include "placement/placement.h"
+#include "placement/solve/cost_model.h"
+#include "placement/solve/network.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
 
@@ -103,10 +103,8 @@ TEST(Assign, SizesThatOverflowAreNotSmall) {
 // What a Loop says of its trips may be absent, or be no number.
 TEST(Assign, TripsOfLoops) {
   const std::pair<Tensor, int64_t> kCases[] = {
-      {Tensor::scalar(int64_t{7}), 7},
-      {Tensor::from({3}, int64), 3},
-      {Tensor::scalar(int64_t{-1}), 1},
-      {Tensor::zeros({0}, int64), kAssumedTrips},
+      {Tensor::scalar(int64_t{7}), 7},  {Tensor::from({3}, int64), 3},
+      {Tensor::scalar(int64_t{-1}), 1}, {Tensor::zeros({0}, int64), kAssumedTrips},
       {Tensor(), kAssumedTrips},
   };
   AssumedSizes sizes({});

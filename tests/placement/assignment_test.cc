@@ -1,4 +1,4 @@
-#include "placement/assignment.h"
+#include "placement/solve/assignment.h"
 
 #include <gtest/gtest.h>
 

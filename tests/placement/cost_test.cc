@@ -1,4 +1,4 @@
-#include "placement/cost.h"
+#include "placement/solve/cost.h"
 
 #include <gtest/gtest.h>
 

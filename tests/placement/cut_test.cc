@@ -1,4 +1,4 @@
-#include "placement/cut.h"
+#include "placement/solve/cut.h"
 
 #include <gtest/gtest.h>
 

@@ -6,9 +6,9 @@
 #include <random>
 
 #include "ferry/error.h"
-#include "placement/cost_model.h"
-#include "placement/network.h"
 #include "placement/placement.h"
+#include "placement/solve/cost_model.h"
+#include "placement/solve/network.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
 

@@ -1,5 +1,5 @@
 // Memory limits against a planner that adds up what is simple to add up.
-#include "placement/memory.h"
+#include "placement/solve/memory.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "placement/report_reader.h"
+#include "placement/report/report_reader.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "core/files.h"
 #include "ferry/error.h"
-#include "placement/map.h"
+#include "placement/report/map.h"
 #include "tests/support/fake_capability.h"
 #include "tests/support/graph_builder.h"
 #include "tests/support/requests.h"

@@ -1,4 +1,4 @@
-#include "placement/rules.h"
+#include "placement/solve/rules.h"
 
 #include <gmock/gmock.h>
 

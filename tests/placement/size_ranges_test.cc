@@ -1,4 +1,4 @@
-#include "placement/size_ranges.h"
+#include "placement/solve/size_ranges.h"
 
 #include <gmock/gmock.h>
 

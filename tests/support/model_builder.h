@@ -12,7 +12,7 @@
 
 #include "core/file_map.h"
 #include "ferry/dtype.h"
-#include "importer/onnx_wire.pb.h"
+#include "importer/format/onnx_wire.pb.h"
 
 // ONNX models for tests, built in memory:
 //
