@@ -5,6 +5,7 @@
 #include "core/checked.h"
 #include "ferry/error.h"
 #include "graph/ops/bodies.h"
+#include "graph/ops/cost.h"
 #include "graph/ops/rules.h"
 
 namespace ferry {
@@ -98,6 +99,7 @@ Tensor tensor_of(const Dims& contents, Shape shape, DType dtype) {
 // What one call of infer() may still spend, bodies included.
 struct Budget {
   int64_t folded_bytes = 0;
+  double folded_work = 0;      // operations
   int64_t extra_trips = 1000;  // infer_bodies
 };
 
@@ -126,6 +128,7 @@ class Driver {
   void accept(ValueId id, Value& inferred);
   void fold(const Node& node);
   bool small_enough(const Node& node) const;
+  double work_of_folding(const Node& node) const;
 
   Graph& graph_;
   const InferOptions& options_;
@@ -200,6 +203,25 @@ bool Driver::small_enough(const Node& node) const {
   return total <= budget_.folded_bytes;
 }
 
+// Operations, from the constants; every size is known by now.
+double Driver::work_of_folding(const Node& node) const {
+  const OpRule& rule = node.op.rule();
+  if (rule.flops == nullptr) return 0;
+  NodeSizes sizes{node.attributes, {}, {}};
+  for (const Tensor& constant : constants_) {
+    const Shape shape = constant.defined() ? constant.shape() : Shape();
+    sizes.inputs.emplace_back(shape.begin(), shape.end());
+  }
+  for (const ValueId id : node.outputs) {
+    std::vector<double>& output = sizes.outputs.emplace_back();
+    if (id == kNoValue) continue;
+    for (const Dim& dim : *graph_.value(id).type.shape) {
+      output.push_back(static_cast<double>(dim.value()));
+    }
+  }
+  return rule.flops(sizes);
+}
+
 // Gives the outputs their constants where every input is one. What a kernel refuses is left to the
 // run, which may never come to it: a branch that is not taken may divide by zero.
 void Driver::fold(const Node& node) {
@@ -214,6 +236,9 @@ void Driver::fold(const Node& node) {
     }
   }
   if (!node.bodies.empty() || !small_enough(node)) return;
+  const double work = work_of_folding(node);
+  if (!(work <= budget_.folded_work)) return;
+  budget_.folded_work -= work;
   std::optional<std::vector<Tensor>> results;
   try {
     results = options_.evaluator->evaluate(node, constants_);
@@ -379,7 +404,7 @@ void InferContext::fail(std::string message) const {
 // ---- the graph ----------------------------------------------------------------------------------
 
 void infer(Graph& graph, const InferOptions& options) {
-  Budget budget{.folded_bytes = options.max_folded_total};
+  Budget budget{.folded_bytes = options.max_folded_total, .folded_work = options.max_folded_work};
   if (options.evaluator != nullptr) budget.folded_bytes += 8 * constant_bytes(graph);
   Driver driver(graph, options, options.symbols, budget);
   driver.run_inputs();

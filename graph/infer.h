@@ -93,6 +93,8 @@ struct InferOptions {
   // What all folded results together may take, beside 8 times the bytes of the graph's constants:
   // room for every constant to be cast and dequantized.
   int64_t max_folded_total = 1 << 29;
+  // Operations that folding may take in all (OpRule::flops): seconds of one core.
+  double max_folded_work = 1e10;
 };
 
 // Infers the whole graph, bodies included, in place. Declared types of the model are kept where

@@ -184,6 +184,18 @@ TEST(InferTest, AllFoldedResultsTogetherHaveABudget) {
   EXPECT_FALSE(b.graph.value(results[10]).is_constant());
 }
 
+TEST(InferTest, FoldsNoMoreWorkThanItsBudget) {
+  Builder b;
+  const auto c = b.graph.add_constant("c", Tensor::zeros({100}));
+  std::vector<ValueId> results;
+  for (int i = 0; i < 5; ++i) results.push_back(b.node("Relu", {c}, "r" + std::to_string(i)));
+  CountingEvaluator evaluator;
+  infer(b.graph, {.evaluator = &evaluator, .max_folded_work = 250});
+  EXPECT_EQ(evaluator.asked, 2);
+  EXPECT_TRUE(b.graph.value(results[1]).is_constant());
+  EXPECT_FALSE(b.graph.value(results[2]).is_constant());
+}
+
 TEST(InferTest, WhatAKernelRefusesIsLeftToTheRun) {
   struct Refuses : Evaluator {
     ErrorCode code = ErrorCode::runtime;
