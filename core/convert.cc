@@ -297,7 +297,7 @@ constexpr Codec kCodecs[kDTypeCount] = {
 };
 
 const Codec& codec_of(DType dtype) {
-  const Codec& c = kCodecs[dtype];
+  const Codec& c = kCodecs[static_cast<size_t>(dtype)];
   if (c.load == nullptr) {
     throw Error(ErrorCode::unsupported, "elements of " + std::string(to_string(dtype)) +
                                             " cannot be converted to or from another type.");
@@ -378,7 +378,8 @@ uint16_t float_to_bfloat16(float value) {
 }
 
 bool can_convert(DType from, DType to) {
-  return kCodecs[from].load != nullptr && kCodecs[to].load != nullptr;
+  return kCodecs[static_cast<size_t>(from)].load != nullptr &&
+         kCodecs[static_cast<size_t>(to)].load != nullptr;
 }
 
 double load_as_double(DType dtype, const void* data, int64_t index) {

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 3> kKinds{"cpu", "cuda", "sim"};
 
 }  // namespace
 
-std::string_view to_string(DeviceKind kind) { return kKinds[kind]; }
+std::string_view to_string(DeviceKind kind) { return kKinds[static_cast<size_t>(kind)]; }
 
 Device::Device(std::string_view text) {
   const size_t colon = text.find(':');

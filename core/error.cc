@@ -24,7 +24,7 @@ std::string_view to_string(ErrorCode code) {
       "library_missing",  "out_of_memory",     "device_failed",
       "placement",        "runtime",           "ledger_mismatch",
       "cancelled",        "deadline_exceeded", "internal"};
-  return kNames[code];
+  return kNames[static_cast<size_t>(code)];
 }
 
 Error::Error(ErrorCode code, std::string message)

@@ -10,7 +10,7 @@ std::string_view to_string(ReasonCode code) {
       "opset",       "dtype",        "attribute",       "rank_or_layout",
       "size_limit",  "host_value",   "host_port",       "control_flow",
       "string_type", "memory_limit", "library_missing", "device_missing"};
-  return kNames[code];
+  return kNames[static_cast<size_t>(code)];
 }
 
 }  // namespace ferry

@@ -36,7 +36,7 @@ constexpr TypeRow kTypes[] = {
     {Proto::TYPE_PROTO, "type", [](const Proto& a) { return a.has_tp(); }},
 };
 
-const TypeRow& row_of(AttrType type) { return kTypes[type]; }
+const TypeRow& row_of(AttrType type) { return kTypes[static_cast<size_t>(type)]; }
 
 // Files of the first IR versions have no type field: the field that is filled says it.
 int stated_type(const Proto& proto) {

@@ -47,9 +47,9 @@ std::string describe(const Problem& problem) {
 
 }  // namespace
 
-std::string_view to_string(ProblemCode code) { return kCodes[code].name; }
+std::string_view to_string(ProblemCode code) { return kCodes[static_cast<size_t>(code)].name; }
 
-ErrorCode error_code(ProblemCode code) { return kCodes[code].error; }
+ErrorCode error_code(ProblemCode code) { return kCodes[static_cast<size_t>(code)].error; }
 
 void fail(ProblemCode code, std::string message) { throw ProblemError{code, std::move(message)}; }
 

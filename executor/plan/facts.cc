@@ -56,7 +56,7 @@ std::span<const KernelFamily> families_of(DeviceKind kind) {
 const KernelTable& kernels_of(DeviceKind kind) {
   // By kind; each is made when it is first asked for.
   static std::array<Lazy<KernelTable>, 3> tables;
-  return tables[kind].get([&] { return KernelTable(families_of(kind)); });
+  return tables[static_cast<size_t>(kind)].get([&] { return KernelTable(families_of(kind)); });
 }
 
 const Kernel* kernel_for(Device device, const Node& node, const NodeFacts& facts, Support* why) {

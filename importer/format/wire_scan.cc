@@ -71,7 +71,7 @@ const Layout& layout_of(Kind kind) {
       /* sequence */ {{1, 2}, {{3, Kind::tensor}}},
       /* optional */ {{1, 2}, {{3, Kind::tensor}}},
   };
-  return layouts[kind];
+  return layouts[static_cast<size_t>(kind)];
 }
 
 class Scanner {
