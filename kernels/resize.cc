@@ -6,6 +6,7 @@
 #include "core/convert.h"
 #include "ferry/error.h"
 #include "kernels/axis.h"
+#include "kernels/cubic.h"
 #include "kernels/host_input.h"
 
 namespace ferry {
@@ -17,13 +18,6 @@ double round_nearest(const std::string& mode, double x) {
   const double below = std::floor(x);
   if (x - below == 0.5) return mode == "round_prefer_ceil" ? below + 1 : below;
   return std::floor(x + 0.5);
-}
-
-double cubic(double x, double a) {
-  x = std::abs(x);
-  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
-  return 0;
 }
 
 constexpr int64_t kMaxEntries = int64_t{1} << 26;  // of a table
@@ -166,8 +160,9 @@ void ResizeGeometry::fill(ResizeAxis& axis, double scale, double roi_start, doub
       double sum = 0;
       for (double p = low; p <= high; ++p) {
         const double distance = (at - p) * stretch;
-        double weight = mode_ == ResizeMode::cubic ? cubic(distance, static_cast<double>(cubic_a_))
-                                                   : std::max(0.0, 1 - std::abs(distance));
+        double weight = mode_ == ResizeMode::cubic
+                            ? cubic_weight(std::abs(distance), static_cast<double>(cubic_a_))
+                            : std::max(0.0, 1 - std::abs(distance));
         if (exclude_outside_ && (p < 0 || p > last)) weight = 0;
         if (weight == 0) continue;
         sum += weight;

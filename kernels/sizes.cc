@@ -388,6 +388,14 @@ void scatter_nd(const Sizes& sizes) {
   sizes.expect(2, "updates", updates);
 }
 
+void grid_sample(const Sizes& sizes) {
+  sizes.expect_rank(0, "X", 3);
+  Shape grid(sizes.of(0).size(), kAny);
+  grid.front() = sizes.of(0)[0];
+  grid.back() = sizes.rank(0) - 2;
+  sizes.expect(1, "grid", grid);
+}
+
 void gather(const Sizes& sizes) { sizes.expect_rank(0, "data", 1); }
 
 void one_hot(const Sizes& sizes) { sizes.expect(2, "values", {2}); }
@@ -457,6 +465,7 @@ constexpr SizeRule kRules[] = {
     {"GlobalAveragePool", pool},
     {"GlobalLpPool", pool},
     {"GlobalMaxPool", pool},
+    {"GridSample", grid_sample},
     {"GroupNormalization", group_norm},
     {"Identity", view},
     {"InstanceNormalization", channel_norm},

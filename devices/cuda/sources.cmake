@@ -29,6 +29,7 @@ set(FERRY_CUDA_SOURCES
   kernels/cuda/tensor_nonzero.cu
   kernels/cuda/tensor_pad.cu
   kernels/cuda/tensor_resize.cu
+  kernels/cuda/tensor_sample.cu
   kernels/cuda/tensor_shape.cc
   kernels/cuda/walk.cu
   kernels/cuda/window3.cu)

@@ -28,6 +28,7 @@ std::span<const std::span<const OpRule>> op_rules() {
       tensor_rules(),
       tensor_index_rules(),
       tensor_layout_rules(),
+      tensor_sample_rules(),
       tensor_scatter_rules(),
   };
   return families;

@@ -30,6 +30,7 @@ std::span<const OpRule> rnn_rules();
 std::span<const OpRule> tensor_rules();
 std::span<const OpRule> tensor_index_rules();
 std::span<const OpRule> tensor_layout_rules();
+std::span<const OpRule> tensor_sample_rules();
 std::span<const OpRule> tensor_scatter_rules();
 
 inline constexpr TypeSet kFloat8Types{float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz};

@@ -28,6 +28,7 @@ KernelFamily tensor_cast_kernels();
 KernelFamily tensor_gather_kernels();
 KernelFamily tensor_move_kernels();
 KernelFamily tensor_resize_kernels();
+KernelFamily tensor_sample_kernels();
 KernelFamily tensor_scatter_kernels();
 KernelFamily tensor_select_kernels();
 KernelFamily tensor_shape_kernels();

@@ -27,6 +27,7 @@ std::span<const KernelFamily> cpu_kernels() {
       cpu::tensor_gather_kernels(),
       cpu::tensor_move_kernels(),
       cpu::tensor_resize_kernels(),
+      cpu::tensor_sample_kernels(),
       cpu::tensor_scatter_kernels(),
       cpu::tensor_select_kernels(),
       cpu::tensor_shape_kernels(),

@@ -23,6 +23,7 @@ KernelFamily tensor_move_kernels();
 KernelFamily tensor_nonzero_kernels();
 KernelFamily tensor_pad_kernels();
 KernelFamily tensor_resize_kernels();
+KernelFamily tensor_sample_kernels();
 KernelFamily tensor_shape_kernels();
 
 }  // namespace ferry::cuda

@@ -77,6 +77,13 @@ std::vector<std::pair<std::string, Attribute>> resize(const char* mode = "half_p
           {"keep_aspect_ratio_policy", std::string("stretch")}};
 }
 
+std::vector<std::pair<std::string, Attribute>> sample(const char* mode = "linear",
+                                                      const char* padding = "zeros") {
+  return {{"align_corners", int64_t{0}},
+          {"mode", std::string(mode)},
+          {"padding_mode", std::string(padding)}};
+}
+
 std::vector<std::pair<std::string, Attribute>> window(Ints kernel, const char* auto_pad = "NOTSET",
                                                       Ints strides = {}) {
   return {{"auto_pad", std::string(auto_pad)},
@@ -140,6 +147,16 @@ TEST(RefusalsTest, SidesThatDoNotBelongToTheirInput) {
        rotary,
        {In({1, 2, 3, 8}), In({50, 4}), In({40, 4}), of(int64, {1, 3})},
        "expected [50, 4]"},
+      {"GridSample", sample(), {In({1, 2, 4}), In({1, 3, 2})}, "grid do not agree: 1 and 2"},
+      {"GridSample", sample(), {In({2, 2, 4, 4}), In({1, 3, 3, 2})}, "batches of X and grid"},
+      {"GridSample",
+       sample(),
+       {In({1, 2, 4, 4}), In({1, 3, 2})},
+       "input 1 has the shape [1, 3, 2]"},
+      {"GridSample", sample(), {In({2, 4}), In({1, 3, 1})}, "at least 3 axes"},
+      {"GridSample", sample(), {In({1, 2, 4}), of(int32, {1, 3, 1})}, "input 1 is int32"},
+      {"GridSample", sample("bilinear"), {In({1, 2, 4}), In({1, 3, 1})}, "'mode' is \"bilinear\""},
+      {"GridSample", sample("linear", "edge"), {In({1, 2, 4}), In({1, 3, 1})}, "\"reflection\""},
       {"Resize",
        resize("tf_crop_and_resize"),
        {In({1, 1, 4, 4}), In({3}), kAbsent, ints({1, 1, 2, 2})},
