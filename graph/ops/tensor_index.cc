@@ -1,4 +1,4 @@
-// Reading by position: gathers, slices, and NonZero, which makes positions.
+// Reading by position: gathers, slices, and NonZero and Unique, which make positions.
 #include <algorithm>
 
 #include "graph/ops/rules.h"
@@ -198,12 +198,36 @@ void infer_nonzero(InferContext& context) {
   context.set_output(0, int64, std::move(shape));
 }
 
+// Unique (opset 11): X -> Y, indices?, inverse_indices?, counts?; axis (absent: X is flattened),
+// sorted. How many are unique depends on the data.
+void infer_unique(InferContext& context) {
+  expect_arity(context, 1, 1, 4);
+  expect_dtype(context, 0, kNumericTypes | kBool | kString);
+  std::optional<Dims> unique = Dims(1);
+  Dim all;
+  if (const int64_t* given = context.attributes().find<int64_t>("axis")) {
+    unique = context.shape(0);
+    if (unique) {
+      const int64_t axis = normalize_axis(context, *given, context.rank(0));
+      all = (*unique)[axis];
+      (*unique)[axis] = Dim();
+    }
+  } else if (context.shape(0)) {
+    all = product(*context.shape(0));
+  }
+  context.set_output(0, context.dtype(0), std::move(unique));
+  context.set_output(1, int64, Dims(1));
+  context.set_output(2, int64, Dims{all});
+  context.set_output(3, int64, Dims(1));
+}
+
 constexpr OpRule kRules[] = {
     {"Gather", infer_gather, moves_bytes},
     {"GatherElements", infer_gather_elements, moves_bytes},
     {"GatherND", infer_gather_nd, moves_bytes},
     {"NonZero", infer_nonzero, each<1>},
     {"Slice", infer_slice, moves_bytes},
+    {"Unique", infer_unique, each_input},
 };
 
 }  // namespace

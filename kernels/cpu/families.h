@@ -32,5 +32,6 @@ KernelFamily tensor_sample_kernels();
 KernelFamily tensor_scatter_kernels();
 KernelFamily tensor_select_kernels();
 KernelFamily tensor_shape_kernels();
+KernelFamily tensor_unique_kernels();
 
 }  // namespace ferry::cpu

@@ -31,6 +31,7 @@ std::span<const KernelFamily> cpu_kernels() {
       cpu::tensor_scatter_kernels(),
       cpu::tensor_select_kernels(),
       cpu::tensor_shape_kernels(),
+      cpu::tensor_unique_kernels(),
   };
   return families;
 }

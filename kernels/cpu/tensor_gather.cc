@@ -6,6 +6,7 @@
 #include "kernels/cpu/engine/index.h"
 #include "kernels/cpu/engine/loop.h"
 #include "kernels/cpu/families.h"
+#include "kernels/late_output.h"
 #include "kernels/strides.h"
 
 namespace ferry::cpu {
@@ -154,7 +155,7 @@ void run_nd_kernel(const KernelState* kernel_state, const RunContext& context) {
 
 struct NonZeroState : KernelState {
   Shape shape;
-  int64_t promised = -1;  // positions that the model declares, or -1
+  LateOutput positions;
   bool (*nonzero)(const void* data, int64_t i) = nullptr;
 };
 
@@ -175,7 +176,7 @@ using NonZeroTypes = TypeList<float, double, int8_t, int16_t, int32_t, int64_t, 
 std::unique_ptr<KernelState> prepare_nonzero(const NodeFacts& node, Prepare&) {
   auto state = std::make_unique<NonZeroState>();
   state->shape = node.input(0).shape;
-  if (node.output(0).concrete()) state->promised = node.output(0).shape[1];
+  state->positions = LateOutput(node, 0);
   state->nonzero =
       visit(node.input(0).dtype, NonZeroTypes(), []<typename T>() { return is_nonzero<T>; });
   return state;
@@ -189,14 +190,8 @@ void run_nonzero(const KernelState* kernel_state, const RunContext& context) {
   const void* data = context.inputs[0];
   int64_t count = 0;
   for (int64_t i = 0; i < size; ++i) count += state.nonzero(data, i) ? 1 : 0;
-  if (state.promised >= 0 && state.promised != count) {
-    throw Error(ErrorCode::runtime, "the input has " + std::to_string(count) +
-                                        " elements that are not zero, the model declares " +
-                                        std::to_string(state.promised));
-  }
   const int64_t shape[] = {rank, count};
-  int64_t* out = state.promised >= 0 ? context.output<int64_t>(0)
-                                     : static_cast<int64_t*>(context.allocator->allocate(0, shape));
+  auto* out = static_cast<int64_t*>(state.positions.memory(context, shape));
   int64_t column = 0;
   for (int64_t i = 0; i < size; ++i) {
     if (!state.nonzero(data, i)) continue;

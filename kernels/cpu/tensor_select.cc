@@ -13,6 +13,7 @@
 #include "kernels/cpu/engine/through_float.h"
 #include "kernels/cpu/families.h"
 #include "kernels/host_input.h"
+#include "kernels/late_output.h"
 #include "kernels/scalar.h"
 #include "kernels/strides.h"
 
@@ -137,7 +138,7 @@ struct CompressState : KernelState {
   Shape input;
   bool flat = false;
   int64_t axis = 0, conditions = 0;
-  int64_t promised = -1;  // what the model declares to be kept, or -1
+  LateOutput output;
   void (*run)(const CompressState&, const RunContext&) = nullptr;
 };
 
@@ -151,12 +152,7 @@ void run_compress(const CompressState& state, const RunContext& context) {
       std::count_if(condition, condition + considered, [](bool chosen) { return chosen; });
   Shape shape = state.flat ? Shape{kept} : state.input;
   if (!state.flat) shape[state.axis] = kept;
-  if (state.promised >= 0 && state.promised != kept) {
-    throw Error(ErrorCode::runtime, "the condition keeps " + std::to_string(kept) +
-                                        ", the model declares " + std::to_string(state.promised));
-  }
-  T* out = static_cast<T*>(state.promised >= 0 ? context.outputs[0]
-                                               : context.allocator->allocate(0, shape));
+  T* out = static_cast<T*>(state.output.memory(context, shape));
   const T* in = context.input<T>(0);
   for (int64_t o = 0; o < view.outer; ++o) {
     for (int64_t i = 0; i < considered; ++i) {
@@ -174,7 +170,7 @@ std::unique_ptr<KernelState> prepare_compress(const NodeFacts& node, Prepare&) {
   if (axis != nullptr) state->axis = axis_of(*axis, static_cast<int64_t>(state->input.size()));
   state->conditions = numel_of(node.input(1).shape);
   state->run = visit_unit(node.input(0).dtype, []<typename T>() { return run_compress<T>; });
-  if (node.output(0).concrete()) state->promised = node.output(0).shape[state->axis];
+  state->output = LateOutput(node, 0);
   return state;
 }
 

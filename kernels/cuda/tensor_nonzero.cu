@@ -7,6 +7,7 @@
 #include "kernels/cuda/families.h"
 #include "kernels/cuda/map.h"
 #include "kernels/cuda/walk.h"
+#include "kernels/late_output.h"
 
 namespace ferry::cuda {
 namespace {
@@ -84,7 +85,7 @@ struct State : KernelState {
   Shape shape;
   DType dtype = DType::undefined;
   uint32_t count = 0, blocks = 0;
-  int64_t promised = -1;  // positions that the model declares, or -1
+  LateOutput positions;
 };
 
 std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
@@ -93,7 +94,7 @@ std::unique_ptr<KernelState> prepare(const NodeFacts& node, Prepare& prepare) {
   state->dtype = node.input(0).dtype;
   state->count = map_count(state->shape);
   state->blocks = (state->count + kChunk - 1) / kChunk;
-  if (node.output(0).concrete()) state->promised = node.output(0).shape[1];
+  state->positions = LateOutput(node, 0);
   prepare.set_workspace((size_t{state->blocks} + 1) * sizeof(int32_t));
   return state;
 }
@@ -112,13 +113,9 @@ void run_typed(const State& state, const RunContext& context) {
   context.stream->copy(&total, per_block + state.blocks, sizeof total,
                        CopyDirection::device_to_host);
   context.stream->synchronize();
-  if (state.promised >= 0 && state.promised != total) {
-    throw Error(ErrorCode::runtime, std::to_string(total) + " elements are not zero, the model " +
-                                        "declares " + std::to_string(state.promised));
-  }
   const auto rank = static_cast<int64_t>(state.shape.size());
   const int64_t shape[] = {rank, total};
-  void* output = state.promised >= 0 ? context.outputs[0] : context.allocator->allocate(0, shape);
+  void* output = state.positions.memory(context, shape);
   if (total == 0 || rank == 0) return;
   Axes axes{static_cast<int32_t>(rank), {}};
   for (int64_t i = 0; i < rank; ++i) {

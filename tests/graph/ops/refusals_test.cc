@@ -147,6 +147,7 @@ TEST(RefusalsTest, SidesThatDoNotBelongToTheirInput) {
        rotary,
        {In({1, 2, 3, 8}), In({50, 4}), In({40, 4}), of(int64, {1, 3})},
        "expected [50, 4]"},
+      {"Unique", {{"axis", int64_t{2}}}, {In({2, 3})}, "axis 2 is outside"},
       {"GridSample", sample(), {In({1, 2, 4}), In({1, 3, 2})}, "grid do not agree: 1 and 2"},
       {"GridSample", sample(), {In({2, 2, 4, 4}), In({1, 3, 3, 2})}, "batches of X and grid"},
       {"GridSample",
