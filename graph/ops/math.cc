@@ -127,6 +127,7 @@ constexpr OpRule kRules[] = {
     unary<kFloatTypes>("Asinh", each<1>),
     unary<kFloatTypes>("Atan", each<1>),
     unary<kFloatTypes>("Atanh", each<1>),
+    unary<kFloatTypes | TypeSet{int32, int64}>("ai.onnx.ml.Binarizer", each<1>),
     unary<kFloatTypes>("Ceil", each<1>),
     unary<kFloatTypes>("Celu", each<1>),
     {.op = "Clip", .infer = infer_clip, .flops = each<1>, .rank = RankRule::same},

@@ -114,14 +114,27 @@ struct Shrink : Unary {
   }
 };
 
+// 1 above the threshold, elsewhere and for NaN 0.
+struct Binarizer : Unary {
+  using Types = TypeList<float, double, int32_t, int64_t>;
+  static Parameters parameters(const Attributes& attributes) {
+    return {attributes.get_float("threshold")};
+  }
+  template <typename T>
+  static T apply(T x, const float* p) {
+    return static_cast<double>(x) > static_cast<double>(p[0]) ? 1 : 0;
+  }
+};
+
 constexpr auto kKernels =
     join(unary<Acos>("Acos"), unary<Acosh>("Acosh"), unary<Asin>("Asin"), unary<Asinh>("Asinh"),
-         unary<Atan>("Atan"), unary<Atanh>("Atanh"), unary<Ceil>("Ceil"), unary<Celu>("Celu"),
-         unary<Cosh>("Cosh"), unary<Elu>("Elu"), unary<Floor>("Floor"),
-         unary<HardSigmoid>("HardSigmoid"), unary<HardSwish>("HardSwish"), unary<Mish>("Mish"),
-         unary<Round>("Round"), unary<Selu>("Selu"), unary<Shrink>("Shrink"), unary<Sign>("Sign"),
-         unary<Sinh>("Sinh"), unary<Softplus>("Softplus"), unary<Softsign>("Softsign"),
-         unary<Swish>("Swish"), unary<Tan>("Tan"), unary<ThresholdedRelu>("ThresholdedRelu"));
+         unary<Atan>("Atan"), unary<Atanh>("Atanh"), unary<Binarizer>("ai.onnx.ml.Binarizer"),
+         unary<Ceil>("Ceil"), unary<Celu>("Celu"), unary<Cosh>("Cosh"), unary<Elu>("Elu"),
+         unary<Floor>("Floor"), unary<HardSigmoid>("HardSigmoid"), unary<HardSwish>("HardSwish"),
+         unary<Mish>("Mish"), unary<Round>("Round"), unary<Selu>("Selu"), unary<Shrink>("Shrink"),
+         unary<Sign>("Sign"), unary<Sinh>("Sinh"), unary<Softplus>("Softplus"),
+         unary<Softsign>("Softsign"), unary<Swish>("Swish"), unary<Tan>("Tan"),
+         unary<ThresholdedRelu>("ThresholdedRelu"));
 
 }  // namespace
 

@@ -70,6 +70,19 @@ struct Erf : OnNumbers {
     return static_cast<T>(erf(static_cast<double>(x)));
   }
 };
+// 1 above the threshold, elsewhere and for NaN 0.
+struct Binarizer {
+  using Types = TypeList<float, double, __half, __nv_bfloat16, int32_t, int64_t>;
+  float threshold = 0;
+  static Binarizer from(const Attributes& attributes) {
+    return {attributes.get_float("threshold")};
+  }
+  template <typename T>
+  __device__ T apply(T x) const {
+    return static_cast<double>(x) > static_cast<double>(threshold) ? 1 : 0;
+  }
+};
+
 // ---- one kernel for all of them
 // ------------------------------------------------------------------
 
@@ -181,6 +194,7 @@ void run_clip(const KernelState* kernel_state, const RunContext& context) {
 
 constexpr Kernel kKernels[] = {
     unary<Abs>("Abs"),
+    unary<Binarizer>("ai.onnx.ml.Binarizer"),
     {.op = "Clip",
      .types = kNumericTypes,
      .prepare = prepare_clip,

@@ -32,6 +32,8 @@ TEST(MathActivationTest, AgreeWithTheirFormulas) {
       {"Asinh", {}, [](double x) { return std::asinh(x); }, -9, 9},
       {"Atan", {}, [](double x) { return std::atan(x); }, -9, 9},
       {"Atanh", {}, [](double x) { return std::atanh(x); }, -0.99, 0.99},
+      {"ai.onnx.ml.Binarizer", attributes({{"threshold", 0.5f}}),
+       [](double x) { return x > 0.5 ? 1.0 : 0.0; }, -4, 4},
       {"Ceil", {}, [](double x) { return std::ceil(x); }, -5, 5},
       {"Celu", alpha(2),
        [](double x) { return std::max(0.0, x) + std::min(0.0, 2 * (std::exp(x / 2) - 1)); }, -4, 4},
@@ -84,6 +86,21 @@ TEST(MathActivationTest, SpecialValues) {
       {"unsigned", "Sign", {}, {u8({0, 9})}, {u8({0, 1})}},
       {"large", "Softplus", {}, {f({1000, -1000})}, {f({1000, 0})}},
       {"shrink", "Shrink", shrink, {f({-2, -1, 0.5f, 3})}, {f({-1.5f, 0, 0, 2.5f})}},
+      {"at the threshold, NaN",
+       "ai.onnx.ml.Binarizer",
+       attributes({{"threshold", 1.0f}}),
+       {f({1, 1.5f, kNaN, kInfinity})},
+       {f({0, 1, 0, 1})}},
+      {"integers, a threshold between them",
+       "ai.onnx.ml.Binarizer",
+       attributes({{"threshold", -0.5f}}),
+       {i32({-1, 0, 7})},
+       {i32({0, 1, 1})}},
+      {"half",
+       "ai.onnx.ml.Binarizer",
+       attributes({{"threshold", 0.0f}}),
+       {f({-1, 2}).half()},
+       {f({0, 1}).half()}},
       {"half", "Elu", alpha(1), {f({1, 2}).half()}, {f({1, 2}).half()}},
       {"both",
        "IsInf",
@@ -96,6 +113,16 @@ TEST(MathActivationTest, SpecialValues) {
        {f({kInfinity, -kInfinity})},
        {f({1, 0}).to(boolean)}},
   });
+}
+
+TEST(MathActivationTest, Refusals) {
+  check({RefusalCase{"bytes",
+                     "ai.onnx.ml.Binarizer",
+                     attributes({{"threshold", 0.0f}}),
+                     {u8({1})},
+                     1,
+                     ErrorCode::invalid_model,
+                     "input 0 is uint8"}});
 }
 
 TEST(MathActivationTest, RemaindersSlopesAndFolds) {
