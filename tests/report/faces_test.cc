@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -203,19 +202,9 @@ TEST(Json, HasEveryFieldThatIsKnown) {
   EXPECT_THAT(Placement(data).json(), Not(HasSubstr("\"measured\"")));
 }
 
-TEST(Json, OfTenThousandNodesTakesLessThanAFifthOfASecond) {
+TEST(Json, OfTenThousandNodesHasThemAll) {
   const Placement placement(synthetic_placement(10000));
-  double least = 1;
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    EXPECT_GT(placement.json().size(), 5'000'000u);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    least = std::min(least, took.count());
-  }
-  RecordProperty("seconds", std::to_string(least));
-#ifdef NDEBUG
-  EXPECT_LT(least, 0.2);
-#endif
+  EXPECT_EQ(nlohmann::json::parse(placement.json())["nodes"].size(), placement.nodes().size());
 }
 
 TEST(Csv, HasALineForEachNodeAndQuotesWhatItMust) {
