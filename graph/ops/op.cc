@@ -12,24 +12,11 @@ constinit const OpRule kUnknownOp{.flops = each<1>, .random = true};
 
 std::span<const std::span<const OpRule>> op_rules() {
   static const std::span<const OpRule> families[] = {
-      controlflow_rules(),
-      generator_rules(),
-      logical_rules(),
-      math_rules(),
-      math_loss_rules(),
-      math_matrix_rules(),
-      nn_rules(),
-      nn_attention_rules(),
-      nn_conv_rules(),
-      nn_norm_rules(),
-      quantization_rules(),
-      reduction_rules(),
-      rnn_rules(),
-      tensor_rules(),
-      tensor_index_rules(),
-      tensor_layout_rules(),
-      tensor_sample_rules(),
-      tensor_scatter_rules(),
+      controlflow_rules(),   generator_rules(),      logical_rules(),      math_rules(),
+      math_loss_rules(),     math_matrix_rules(),    nn_rules(),           nn_attention_rules(),
+      nn_conv_rules(),       nn_norm_rules(),        quantization_rules(), reduction_rules(),
+      rnn_rules(),           tensor_rules(),         tensor_index_rules(), tensor_layout_rules(),
+      tensor_sample_rules(), tensor_scatter_rules(),
   };
   return families;
 }
