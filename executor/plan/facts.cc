@@ -1,9 +1,7 @@
 #include "executor/plan/facts.h"
 
-#include <array>
 #include <thread>
 
-#include "core/lazy.h"
 #include "executor/plan/registered_kernel.h"
 #include "ferry/error.h"
 
@@ -53,10 +51,22 @@ std::span<const KernelFamily> families_of(DeviceKind kind) {
   return kind == DeviceKind::cpu ? cpu_kernels() : device_kernels(kind);
 }
 
+namespace {
+
+// Made when it is first asked for; outlives every thread that may ask.
+template <DeviceKind kind>
+const KernelTable& table_of() {
+  static const KernelTable& table = *new KernelTable(families_of(kind));
+  return table;
+}
+
+}  // namespace
+
 const KernelTable& kernels_of(DeviceKind kind) {
-  // By kind; each is made when it is first asked for.
-  static std::array<Lazy<KernelTable>, 3> tables;
-  return tables[static_cast<size_t>(kind)].get([&] { return KernelTable(families_of(kind)); });
+  using Get = const KernelTable& (*)();
+  static constexpr Get kTables[] = {table_of<DeviceKind::cpu>, table_of<DeviceKind::cuda>,
+                                    table_of<DeviceKind::sim>};
+  return kTables[static_cast<size_t>(kind)]();
 }
 
 const Kernel* kernel_for(Device device, const Node& node, const NodeFacts& facts, Support* why) {

@@ -47,7 +47,7 @@ void DynamicStep::prepare(std::span<const Tensor> inputs, RunScope& scope) {
   uploaded = 0;
   if (kernel != nullptr && serves(inputs)) return;
   kernel = nullptr;
-  scope.keep(std::move(state), 0);
+  if (state) scope.keep(std::move(state), 0);
   infer(inputs);
   facts_ = facts_of(graph_, graph_.node(node_));
   Support why;

@@ -10,7 +10,7 @@
 #include "ferry/tensor.h"
 #include "graph/attributes.h"
 
-// Runs kernels by themselves: one node through inference, find_kernel, prepare and run, on every
+// Runs kernels by themselves: one node through inference, KernelTable, prepare and run, on every
 // device there is. What a test says of an operator holds on each of them.
 namespace ferry::test {
 
